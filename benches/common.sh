@@ -1,0 +1,31 @@
+# What the scripts here share. Sourced, not run.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+target=x86_64-unknown-linux-gnu
+built=${CARGO_TARGET_DIR:-target}/$target/release
+corpus=${CARGO_TARGET_DIR:-target}/bench-corpus
+
+# A release as it is shipped: static, stripped.
+release() {
+  RUSTFLAGS="-C target-feature=+crt-static" \
+    cargo build --quiet --release --locked --target "$target" "$@"
+}
+
+# The files that whole processes are measured with, written once: remove the
+# folder to have them anew.
+make_corpus() {
+  release -p benches
+  [ -d "$corpus" ] || {
+    "$built/make-corpus" "$corpus.new"
+    mv "$corpus.new" "$corpus"
+  }
+}
+
+# Those of the headline cases only, by the unoptimised program that the tests
+# have built most of.
+make_headline_corpus() {
+  corpus+=-headline
+  rm -rf "$corpus"
+  cargo run --quiet --locked -p benches --bin make-corpus -- "$corpus" --headline
+}

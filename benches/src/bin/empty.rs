@@ -1,0 +1,3 @@
+//! The yardstick for start-up: a program that does nothing.
+
+fn main() {}

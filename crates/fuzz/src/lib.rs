@@ -1,0 +1,423 @@
+//! What each fuzz target does with its bytes: no bytes may panic, overflow
+//! the stack or loop, and what is read must be written so that it reads back
+//! the same.
+//!
+//! Ordinary tests include this file, and run the same checks on saved inputs.
+
+use std::sync::OnceLock;
+
+use go_yaml::{
+    Kind, Limits, Node, ScalarStyle,
+    emit::{Emitter, Profile},
+    resolve::{Resolved, resolve},
+};
+use ksops_rs::{
+    env_file,
+    generate::{Part, Rendered},
+    generator::{Generator, SecretSource},
+    krm,
+    secret::Secret,
+};
+use sops_core::{
+    Document, EncryptOptions, Format, Keyring, Plain, Style,
+    cipher::Sealed,
+    metadata::Metadata,
+    tree::{List, Mapping, Value},
+};
+
+/// What a target does with its bytes.
+pub type Check = fn(&[u8]);
+
+/// Every target with its name.
+pub const TARGETS: &[(&str, Check)] = &[
+    ("yaml", yaml),
+    ("json", json),
+    ("dotenv", dotenv),
+    ("ini", ini),
+    ("binary", binary),
+    ("sealed", sealed),
+    ("metadata", metadata),
+    ("wrapped_key", wrapped_key),
+    ("identities", identities),
+    ("generator", generator),
+    ("resource_list", resource_list),
+    ("env_file", env_file),
+    ("secret", secret),
+    ("go_yaml", go_yaml),
+];
+
+const FORMATS: [Format; 5] = [
+    Format::Yaml,
+    Format::Json,
+    Format::Dotenv,
+    Format::Ini,
+    Format::Binary,
+];
+
+const RECIPIENT: &str = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";
+
+/// The keys of the corpus, none of which protects anything.
+fn keyring() -> &'static Keyring {
+    static KEYRING: OnceLock<Keyring> = OnceLock::new();
+    KEYRING.get_or_init(|| {
+        let mut keyring = Keyring::new();
+        keyring.add_identities(include_str!("../../../testdata/corpus/keys/age-a.txt"));
+        keyring.add_identities(include_str!("../../../testdata/corpus/keys/age-pq.txt"));
+        keyring.add_ssh_key(include_str!("../../../testdata/corpus/keys/ssh-ed25519"));
+        keyring
+    })
+}
+
+/// An encrypted JSON file whose only value is `"x"`.
+fn encrypted() -> &'static str {
+    static FILE: OnceLock<String> = OnceLock::new();
+    FILE.get_or_init(|| {
+        let plain = Document::parse_plain(br#"{"a": "x"}"#, Format::Json).expect("JSON");
+        let options = EncryptOptions {
+            key_groups: vec![vec![RECIPIENT.into()]],
+            ..EncryptOptions::default()
+        };
+        let bytes = plain.encrypt(&options).expect("a recipient is there");
+        String::from_utf8(bytes).expect("JSON is UTF-8")
+    })
+}
+
+/// Opens that file with the text between two of its marks replaced: whatever
+/// is there instead, the only value that can come out is the one encrypted.
+fn open_with(start: &str, end: &str, replacement: &[u8]) {
+    let file = encrypted();
+    let from = file.find(start).expect("the mark is there") + start.len();
+    let to = from + file[from..].find(end).expect("the mark is there");
+    let mut text = Mapping::default();
+    text.push("a", Value::String(replacement.into()));
+    let json = Document::from_tree(vec![text], Format::Json)
+        .to_bytes(Format::Json, &Style::default())
+        .expect("JSON takes every text");
+    let json = std::str::from_utf8(&json).expect("JSON is UTF-8");
+    // `{\n\t"a": "…"\n}\n`
+    let escaped = &json[9..json.len() - 4];
+    let changed = format!("{}{escaped}{}", &file[..from], &file[to..]);
+    let document = Document::parse(changed.as_bytes(), Format::Json);
+    if let Ok(document) = document.and_then(|document| document.decrypt(keyring())) {
+        let value = document.tree()[0].get("a").and_then(Value::as_str);
+        assert_eq!(value, Some("x"), "a forged value was accepted");
+    }
+}
+
+/// An `ENC[…]` text.
+pub fn sealed(data: &[u8]) {
+    Sealed::parse(data);
+    open_with("\"a\": \"", "\"", data);
+}
+
+/// The armored age file of a data key.
+pub fn wrapped_key(data: &[u8]) {
+    open_with("\"enc\": \"", "\"", data);
+}
+
+/// An identity file.
+pub fn identities(data: &[u8]) {
+    let mut keyring = Keyring::new();
+    keyring.add_identities(data);
+    keyring.add_ssh_key(data);
+    let document = Document::parse(encrypted().as_bytes(), Format::Json).expect("our own file");
+    if keyring.can_open(document.metadata()) {
+        return;
+    }
+    // Nothing of a key may be in a message.
+    let report = keyring.report(document.metadata()).to_string();
+    assert!(!report.contains("AGE-SECRET-KEY-1"), "{report}");
+}
+
+/// The `sops` block, from YAML.
+pub fn metadata(data: &[u8]) {
+    let Ok(document) = Document::parse_plain(data, Format::Yaml) else {
+        return;
+    };
+    let Some(block) = document.tree().first() else {
+        return;
+    };
+    if let Ok(read) = Metadata::from_mapping(block) {
+        let again = Metadata::from_mapping(&read.to_mapping(true));
+        assert!(again.is_ok_and(|again| again == read), "metadata changes");
+    }
+}
+
+/// A YAML file of sops, plain or encrypted.
+pub fn yaml(data: &[u8]) {
+    file(data, Format::Yaml);
+}
+
+/// A JSON file.
+pub fn json(data: &[u8]) {
+    file(data, Format::Json);
+}
+
+/// A dotenv file.
+pub fn dotenv(data: &[u8]) {
+    file(data, Format::Dotenv);
+}
+
+/// An INI file.
+pub fn ini(data: &[u8]) {
+    file(data, Format::Ini);
+}
+
+/// A binary file.
+pub fn binary(data: &[u8]) {
+    file(data, Format::Binary);
+}
+
+fn file(data: &[u8], format: Format) {
+    if let Ok(document) = Document::parse(data, format) {
+        let _ = document.recipients().count();
+        if let Ok(document) = document.decrypt(keyring()) {
+            let _ = document.flatten();
+            convert(&document);
+        }
+        if let Ok(document) = Document::parse(data, format)
+            && let Ok(document) = document.decrypt_without_mac(keyring())
+        {
+            let _ = document.to_bytes(format, &Style::default());
+        }
+    }
+    if let Ok(document) = Document::parse_plain(data, format) {
+        let _ = document.flatten();
+        convert(&document);
+    }
+}
+
+/// Writes a document in every format. In its own it must read back.
+fn convert(document: &Document<Plain>) {
+    for inline_comments in [true, false] {
+        let style = Style {
+            inline_comments,
+            ..Style::default()
+        };
+        for format in FORMATS {
+            let written = document.to_bytes(format, &style);
+            if format != document.format() {
+                continue;
+            }
+            let Ok(written) = written else {
+                let can_hold_all = matches!(format, Format::Yaml | Format::Dotenv);
+                assert!(!can_hold_all, "what was read cannot be written");
+                continue;
+            };
+            // Keys that were told apart as written may be the same as read.
+            if format == Format::Yaml && document.tree().iter().any(repeats_a_key) {
+                continue;
+            }
+            let again = Document::parse_plain(&written, format);
+            let Ok(again) = again else {
+                panic!("written so that it cannot be read:\n{}", show(&written));
+            };
+            assert!(
+                same_documents(document.tree(), again.tree()),
+                "reads back otherwise:\n{}",
+                show(&written)
+            );
+        }
+    }
+}
+
+fn show(bytes: &[u8]) -> String {
+    format!(
+        "{}\n{}",
+        String::from_utf8_lossy(bytes),
+        bytes.escape_ascii()
+    )
+}
+
+/// Whether a mapping has a key twice, at any depth.
+pub fn repeats_a_key(mapping: &Mapping) -> bool {
+    let mut keys: Vec<_> = mapping.entries().map(|(key, _)| key.as_bytes()).collect();
+    let count = keys.len();
+    keys.sort_unstable();
+    keys.dedup();
+    keys.len() < count || mapping.entries().any(|(_, value)| repeats_below(value))
+}
+
+fn repeats_below(value: &Value) -> bool {
+    match value {
+        Value::Mapping(mapping) => repeats_a_key(mapping),
+        Value::List(list) => list.values().any(repeats_below),
+        _ => false,
+    }
+}
+
+/// Whether documents hold the same values in the same order. Comments aside,
+/// which sops does not always keep.
+pub fn same_documents(one: &[Mapping], other: &[Mapping]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(a, b)| same_mapping(a, b))
+}
+
+fn same_mapping(one: &Mapping, other: &Mapping) -> bool {
+    one.entries().count() == other.entries().count()
+        && one
+            .entries()
+            .zip(other.entries())
+            .all(|((k, v), (l, w))| k == l && same(v, w))
+}
+
+fn same_list(one: &List, other: &List) -> bool {
+    one.values().count() == other.values().count()
+        && one.values().zip(other.values()).all(|(a, b)| same(a, b))
+}
+
+/// Whether two values are the same. A whole number is written without a
+/// point, so it reads back as an integer.
+fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Float(a), Value::Float(b)) => a == b || (a.is_nan() && b.is_nan()),
+        (Value::Float(a), Value::Int(b)) => *a == *b as f64,
+        (Value::Mapping(a), Value::Mapping(b)) => same_mapping(a, b),
+        (Value::List(a), Value::List(b)) => same_list(a, b),
+        _ => one == other,
+    }
+}
+
+/// A generator manifest.
+pub fn generator(data: &[u8]) {
+    if let Ok(generator) = Generator::parse("fuzz", data) {
+        for source in &generator.secrets {
+            let _ = Secret::named(source).to_yaml();
+        }
+    }
+}
+
+/// A ResourceList, whose generators yield the input itself.
+pub fn resource_list(data: &[u8]) {
+    let answer = krm::answer(data, &mut |name, document, item| {
+        let generator = Generator::from_node(name, document, item)?;
+        let part = |text: &[u8], is_secret| Part {
+            origin: name.to_owned(),
+            text: text.to_vec().into(),
+            is_secret,
+        };
+        let mut parts = vec![part(data, false)];
+        for source in &generator.secrets {
+            parts.push(part(Secret::named(source).to_yaml()?.as_bytes(), true));
+        }
+        Ok(Rendered {
+            parts,
+            warnings: generator.warnings,
+        })
+    });
+    if let Ok(answer) = answer {
+        let documents = go_yaml::parse(&answer.text, &Limits::default());
+        let documents = documents.expect("the answer is YAML");
+        assert_eq!(documents.len(), 1);
+    }
+}
+
+/// An env file.
+pub fn env_file(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data)
+        && let Ok(file) = env_file::parse(text)
+    {
+        for name in &file.expanded {
+            assert!(file.variables.contains_key(name));
+        }
+    }
+}
+
+/// A text in a Secret, and a key.
+pub fn secret(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    for (key, value) in [("key", text), (text, "value")] {
+        let source = SecretSource {
+            name: "secret".into(),
+            ..SecretSource::default()
+        };
+        let mut secret = Secret::named(&source);
+        secret.add_text(key.to_owned(), value.to_owned().into());
+        secret.add_bytes(key.to_owned(), value.as_bytes());
+        let Ok(yaml) = secret.to_yaml() else {
+            continue;
+        };
+        let read = Document::parse_plain(yaml.as_bytes(), Format::Yaml);
+        let read = read.unwrap_or_else(|error| panic!("{error}:\n{}", show(yaml.as_bytes())));
+        let found = read.tree()[0].get("stringData").and_then(Value::as_mapping);
+        let found = found.and_then(|data| data.get(key)).and_then(Value::as_str);
+        assert!(found == Some(value), "{}", show(yaml.as_bytes()));
+    }
+}
+
+/// YAML written with its styles, as ResourceLists are.
+pub fn go_yaml(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let limits = Limits {
+        nodes: 100_000,
+        ..Limits::default()
+    };
+    let Ok(documents) = go_yaml::parse(text, &limits) else {
+        return;
+    };
+    // Nothing is written for an empty document, as in go-yaml; ResourceLists
+    // leave them out.
+    let is_empty = |document: &go_yaml::Document<'_>| {
+        let root = document.root().map(|root| document.node(root));
+        root.is_none_or(|node| {
+            matches!(&node.kind, Kind::Scalar { value, style: ScalarStyle::Plain } if value.is_empty())
+        })
+    };
+    if documents.iter().any(is_empty) {
+        return;
+    }
+    let mut yaml = Emitter::new(String::new(), Profile::kyaml());
+    for document in &documents {
+        yaml.document(document)
+            .expect("what was read can be written");
+    }
+    let written = yaml.into_inner();
+    let again = go_yaml::parse(&written, &limits)
+        .unwrap_or_else(|error| panic!("{error}\n{}", show(written.as_bytes())));
+    assert_eq!(documents.len(), again.len(), "{}", show(written.as_bytes()));
+    for (one, other) in documents.iter().zip(&again) {
+        let same = one.ids().count() == other.ids().count()
+            && one
+                .ids()
+                .zip(other.ids())
+                .all(|(a, b)| same_node(one.node(a), other.node(b)));
+        assert!(same, "reads back otherwise:\n{}", show(written.as_bytes()));
+    }
+}
+
+/// Whether two nodes mean the same. Nodes are numbered in the order of the
+/// text, so their children can be compared by number.
+fn same_node(one: &Node<'_>, other: &Node<'_>) -> bool {
+    let kinds = match (&one.kind, &other.kind) {
+        (Kind::Scalar { value, .. }, Kind::Scalar { value: other, .. }) => value == other,
+        (Kind::Sequence { items, .. }, Kind::Sequence { items: other, .. }) => items == other,
+        (Kind::Mapping { entries, .. }, Kind::Mapping { entries: other, .. }) => entries == other,
+        (one, other) => one == other,
+    };
+    // A null may be written in other words.
+    let null = meaning(one) == "!!null";
+    (kinds || null) && meaning(one) == meaning(other) && one.anchor() == other.anchor()
+}
+
+/// The tag of a node, or the one that its text stands for.
+fn meaning<'a>(node: &'a Node<'_>) -> &'a str {
+    match (&node.kind, node.tag().filter(|tag| *tag != "!")) {
+        (_, Some(tag)) => tag,
+        (Kind::Scalar { value, style }, None) if *style == ScalarStyle::Plain => {
+            match resolve(value) {
+                Resolved::Null => "!!null",
+                Resolved::Bool(_) => "!!bool",
+                Resolved::Int(_) | Resolved::Uint(_) => "!!int",
+                Resolved::Float(_) => "!!float",
+                Resolved::Timestamp(_) => "!!timestamp",
+                Resolved::Merge => "!!merge",
+                Resolved::Str => "!!str",
+            }
+        }
+        (Kind::Scalar { .. }, None) => "!!str",
+        _ => "",
+    }
+}

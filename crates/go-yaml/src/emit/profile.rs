@@ -1,0 +1,88 @@
+//! Whose habits to follow.
+
+/// Which Go program's output to reproduce.
+///
+/// ```
+/// use go_yaml::{Comments, emit::{Emitter, Profile}};
+/// let mut yaml = Emitter::new(String::new(), Profile::sops(4));
+/// yaml.document_start("")?;
+/// yaml.mapping_start(Default::default())?;
+/// yaml.string("answer", Comments::NONE)?;
+/// yaml.string("42", Comments::NONE)?;
+/// yaml.mapping_end(Comments::NONE)?;
+/// yaml.document_end("")?;
+/// assert_eq!(yaml.into_inner(), "answer: \"42\"\n");
+/// # Ok::<(), std::fmt::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Profile {
+    /// Columns per level, 2 to 9.
+    pub(super) indent: usize,
+    /// Whether the dash of a sequence in a mapping stands below its key.
+    pub(super) compact_sequences: bool,
+    /// The column after which scalars are folded.
+    pub(super) width: Option<usize>,
+    /// Whether a tab needs an escape, as any other control character.
+    pub(super) escape_tabs: bool,
+    /// Whether a string `<<` is written `!!merge <<`.
+    pub(super) tag_merge: bool,
+}
+
+impl Profile {
+    /// go-yaml v3 as the YAML store of SOPS drives it (sops-yaml-emitter):
+    /// nothing is folded, sequences are indented. An indentation of 0 columns
+    /// means 4, and one that go-yaml cannot do means 2.
+    pub fn sops(indent: usize) -> Self {
+        Profile {
+            indent: match indent {
+                0 => 4,
+                2..=9 => indent,
+                _ => 2,
+            },
+            compact_sequences: false,
+            width: None,
+            escape_tabs: false,
+            tag_merge: true,
+        }
+    }
+
+    /// go-yaml v2 as sigs.k8s.io/yaml drives it, for generated Secrets
+    /// (ksops-behaviour §6.2): two columns, folded beyond column 80.
+    ///
+    /// Ask [`first_forbidden_char`] before writing a text with it.
+    pub fn kubernetes() -> Self {
+        Profile {
+            indent: 2,
+            compact_sequences: true,
+            width: Some(80),
+            escape_tabs: true,
+            tag_merge: false,
+        }
+    }
+
+    /// go-yaml v3 as kyaml drives it, for ResourceLists (ksops-behaviour
+    /// §9.2): two columns, dashes below their key, nothing folded.
+    pub fn kyaml() -> Self {
+        Profile {
+            indent: 2,
+            compact_sequences: true,
+            width: None,
+            escape_tabs: false,
+            tag_merge: false,
+        }
+    }
+}
+
+/// The first character of a text that sigs.k8s.io/yaml cannot carry
+/// (ksops-behaviour §6.1): it refuses DEL, most of U+0080 to U+009F and
+/// U+FFFE/U+FFFF, and turns U+0085 into a space.
+///
+/// ```
+/// use go_yaml::emit::first_forbidden_char;
+/// assert_eq!(first_forbidden_char("a\u{85}b"), Some('\u{85}'));
+/// assert_eq!(first_forbidden_char("tab\tand é"), None);
+/// ```
+pub fn first_forbidden_char(text: &str) -> Option<char> {
+    text.chars()
+        .find(|c| matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}'))
+}

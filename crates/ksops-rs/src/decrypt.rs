@@ -1,0 +1,354 @@
+//! `ksops-rs decrypt`: one file, as `sops decrypt` prints it, with the exit
+//! codes of sops (sops-cli §2 and §3).
+//!
+//! Where a key is protected by a passphrase and no other opens the file, it is
+//! asked for on the terminal; nowhere else does this program ask.
+//!
+//! # Errors for programs
+//!
+//! With `--error-format json`, each line on stderr is a JSON object: either
+//! `{"warning": {"message": …}}` or, as the last one where decrypting failed,
+//! `{"error": …}` with
+//!
+//! | field | type | |
+//! |---|---|---|
+//! | `kind` | string | of the library: `syntax`, `tree`, `not-encrypted`, `metadata`, `limit`, `data-key`, `decrypt`, `mac`, `emit`, `path`, `not-found`, see [`sops_core::ErrorKind`]; of this program: `usage` (arguments), `read`, `write`, `configuration` (environment, `.sops.yaml`) |
+//! | `message` | string | what went wrong, without the place where |
+//! | `causes` | strings | why, each closer to the root |
+//! | `file` | string or null | the path of the input, or `stdin`; null where the arguments make no sense, or the output cannot be written |
+//! | `line` | number or null | counted from 1 |
+//! | `key_path` | string or null | as in `data.list[2].password` |
+//! | `advice` | strings | what a person can do |
+//! | `exit_code` | number | that of the process |
+//! | `report` | object or null | for `data-key`: what was tried |
+//!
+//! A `report` is [`sops_core::keys::Report`] as serde writes it: `summary`;
+//! `needed` and `opened`, how many key groups; `groups`, each with `opened`
+//! and its `recipients`, each with `kind`, `recipient`, `result` (`opened`,
+//! `not-needed`, `no-match`, `damaged` with `damage`, `unsupported`) and
+//! `needs`; `places`, each with its `location` and what was `found` there, both
+//! with a `type`; and `advice`. Fields and kinds may be added.
+
+mod config;
+mod messages;
+mod output;
+mod version;
+
+use std::{
+    ffi::OsString,
+    io,
+    path::{Path, PathBuf},
+};
+
+use clap::{Parser, ValueEnum};
+use sops_core::{Document, ErrorKind, Format, Readable, Style, keys::Callbacks, query};
+use zeroize::Zeroizing;
+
+use crate::{
+    Error, Process, Result,
+    error::quoted,
+    policy::{self, Keys, Policy, Refusal},
+    read,
+};
+
+/// The exit codes of sops that are used here.
+mod exit {
+    /// Anything without a code of its own: syntax, metadata, configuration.
+    pub(super) const GENERIC: u8 = 1;
+    /// The input cannot be read.
+    pub(super) const READ: u8 = 2;
+    /// The output cannot be written.
+    pub(super) const WRITE: u8 = 3;
+    /// The data does not fit the output format.
+    pub(super) const DUMP: u8 = 4;
+    /// Options that exclude one another.
+    pub(super) const CONFLICT: u8 = 8;
+    /// A value cannot be decrypted.
+    pub(super) const TREE: u8 = 25;
+    /// The MAC does not hold.
+    pub(super) const MAC: u8 = 51;
+    /// `--extract` is not a path.
+    pub(super) const EXTRACT: u8 = 91;
+    /// There is no such file.
+    pub(super) const NO_FILE: u8 = 100;
+    /// No key opens the file.
+    pub(super) const DATA_KEY: u8 = 128;
+}
+
+/// Decrypts a file and prints it.
+#[derive(Parser)]
+#[command(
+    name = "ksops-rs decrypt",
+    bin_name = "ksops-rs decrypt",
+    disable_version_flag = true,
+    args_override_self = true
+)]
+struct Arguments {
+    /// The encrypted file; stdin if none is named
+    #[arg(value_name = "FILE")]
+    files: Vec<OsString>,
+    /// The format of the input, instead of what its name says
+    #[arg(long, value_name = "TYPE")]
+    input_type: Option<Type>,
+    /// The format of the output, instead of what the input's name says
+    #[arg(long, value_name = "TYPE")]
+    output_type: Option<Type>,
+    /// Write to a file instead of stdout
+    #[arg(long, value_name = "FILE")]
+    output: Option<OsString>,
+    /// Put the decrypted file in the place of the encrypted one
+    #[arg(long, short)]
+    in_place: bool,
+    /// Print one value only, such as '["database"]["hosts"][0]'
+    #[arg(long, value_name = "PATH")]
+    extract: Option<String>,
+    /// The name that decides about the formats, instead of the file's own
+    #[arg(long, value_name = "NAME")]
+    filename_override: Option<OsString>,
+    /// Print what does not carry a valid MAC: anyone may have changed it
+    #[arg(long)]
+    ignore_mac: bool,
+    /// How errors and warnings are written to stderr: for people, or one JSON
+    /// object on each line
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    error_format: messages::Format,
+}
+
+/// A format as `--input-type` and `--output-type` name it.
+#[derive(Clone, Copy, ValueEnum)]
+enum Type {
+    Yaml,
+    Json,
+    Dotenv,
+    Ini,
+    Binary,
+}
+
+impl From<Type> for Format {
+    fn from(name: Type) -> Self {
+        match name {
+            Type::Yaml => Format::Yaml,
+            Type::Json => Format::Json,
+            Type::Dotenv => Format::Dotenv,
+            Type::Ini => Format::Ini,
+            Type::Binary => Format::Binary,
+        }
+    }
+}
+
+/// Runs the subcommand; the first argument is its name.
+///
+/// # Errors
+///
+/// Those that sops ends with, with its exit codes.
+pub(crate) fn run(process: &mut Process<'_>, args: Vec<OsString>) -> Result<()> {
+    let messages = messages::Format::of(&args);
+    decrypt(process, args).map_err(|error| messages.error(process, error))
+}
+
+fn decrypt(process: &mut Process<'_>, args: Vec<OsString>) -> Result<()> {
+    let arguments = match Arguments::try_parse_from(args) {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => {
+            let text = error.to_string();
+            return Err(Error::new(text.trim_start_matches("error: ").trim_end()).of_kind("usage"));
+        }
+        Err(help) => return process.print(help.to_string().as_bytes()),
+    };
+    let plan = Plan::new(process, arguments)?;
+    let plaintext = plan
+        .decrypt(process)
+        .map_err(|error| error.about(plan.path()))?;
+    match &plan.target {
+        Target::Stdout => process
+            .print(&plaintext)
+            .map_err(|error| error.with_exit_code(exit::WRITE).of_kind("write")),
+        Target::File(path) => {
+            output::replace(&process.resolve(path), &plaintext).map_err(|error| {
+                Error::io(format_args!("cannot write {}", shown(path)), &error)
+                    .advise("the file is as it was; choose a place that can be written")
+                    .with_exit_code(exit::WRITE)
+                    .of_kind("write")
+            })
+        }
+    }
+}
+
+/// Arguments that make sense together.
+struct Plan {
+    /// `None` for stdin.
+    file: Option<PathBuf>,
+    input_format: Format,
+    output_format: Format,
+    extract: Option<String>,
+    ignore_mac: bool,
+    target: Target,
+    messages: messages::Format,
+}
+
+enum Target {
+    Stdout,
+    File(PathBuf),
+}
+
+impl Plan {
+    fn new(process: &mut Process<'_>, arguments: Arguments) -> Result<Self> {
+        let mut files = arguments.files.into_iter();
+        let file = files.next().map(PathBuf::from);
+        if file.is_none() && arguments.in_place {
+            return Err(conflict("--in-place needs a file, and stdin is none"));
+        }
+        if files.next().is_some() {
+            arguments.error_format.warn(
+                process,
+                "more than one file: only the first is decrypted, as sops does",
+            );
+        }
+        // As for sops, an option with an empty value is none: `--extract "$WHAT"`.
+        let output = arguments.output.filter(|path| !path.is_empty());
+        let name = arguments.filename_override.filter(|name| !name.is_empty());
+        let extract = arguments.extract.filter(|path| !path.is_empty());
+        let target = match (arguments.in_place, output, &file) {
+            (true, Some(_), _) => {
+                return Err(conflict("--output and --in-place exclude one another"));
+            }
+            (true, None, Some(file)) => Target::File(file.clone()),
+            (_, Some(output), _) => Target::File(output.into()),
+            (_, None, _) => Target::Stdout,
+        };
+        let named = name.as_deref().map(Path::new).or(file.as_deref());
+        let by_name = named.map_or(Format::Binary, Format::from_path);
+        Ok(Plan {
+            input_format: arguments.input_type.map_or(by_name, Format::from),
+            output_format: arguments.output_type.map_or(by_name, Format::from),
+            extract,
+            ignore_mac: arguments.ignore_mac,
+            file,
+            target,
+            messages: arguments.error_format,
+        })
+    }
+
+    /// How programs call the input.
+    fn path(&self) -> String {
+        let path = self.file.as_deref().unwrap_or(Path::new("stdin"));
+        path.to_string_lossy().into_owned()
+    }
+
+    /// How messages call the input.
+    fn name(&self) -> String {
+        self.file.as_deref().map_or("stdin".into(), shown)
+    }
+
+    fn decrypt(&self, process: &mut Process<'_>) -> Result<Zeroizing<Vec<u8>>> {
+        if let Some(path) = &self.extract {
+            query::parse_path(path).map_err(|error| from_core(error, false).at("--extract"))?;
+        }
+        let bytes = self.read(process)?;
+        let style = self.style(process)?;
+        let in_argo_cd = policy::in_argo_cd(process.var);
+        let in_file = |error: sops_core::Error| {
+            let error = error.in_file(self.name());
+            from_core(error, in_argo_cd)
+        };
+        let document = Document::parse(&bytes, self.input_format).map_err(in_file)?;
+        version::check(&document.metadata().version)
+            .map_err(|error| error.at(self.name()).of_kind("metadata"))?;
+        let callbacks = Callbacks::none()
+            .run_commands()
+            .prompt(process.ask_passphrase);
+        let keys = Keys::with_callbacks(process.var, callbacks)
+            .map_err(|error| error.of_kind("configuration"))?;
+        let keyring = keys.keyring;
+        let opening = |error: sops_core::Error| match (&keys.note, error.kind()) {
+            (Some(note), ErrorKind::DataKey) => in_file(error).advise(note),
+            _ => in_file(error),
+        };
+        let (plaintext, warnings) = if self.ignore_mac {
+            self.messages.warn(
+                process,
+                "--ignore-mac: what follows may have been changed by anyone",
+            );
+            let document = document.decrypt_without_mac(&keyring).map_err(opening)?;
+            (self.write(&document, &style), document.warnings().to_vec())
+        } else {
+            let document = document.decrypt(&keyring).map_err(opening)?;
+            (self.write(&document, &style), document.warnings().to_vec())
+        };
+        for warning in warnings {
+            let warning = format!("{}: {warning}", self.name());
+            self.messages.warn(process, &warning);
+        }
+        plaintext.map_err(in_file)
+    }
+
+    fn write(
+        &self,
+        document: &Document<impl Readable>,
+        style: &Style,
+    ) -> sops_core::Result<Zeroizing<Vec<u8>>> {
+        match &self.extract {
+            Some(path) => document.extract(path, self.output_format, style),
+            None => document.to_bytes(self.output_format, style),
+        }
+    }
+
+    /// How the output looks, which `.sops.yaml` has a say in.
+    fn style(&self, process: &mut Process<'_>) -> Result<Style> {
+        let dir = std::path::absolute(process.resolve(Path::new(".")))
+            .map_err(|error| Error::io("cannot find the working directory", &error))?;
+        let named = (process.var)("SOPS_CONFIG")
+            .filter(|path| !path.is_empty())
+            .map(|path| process.resolve(Path::new(&path)));
+        let found = config::find(&dir, named).map_err(|error| error.of_kind("configuration"))?;
+        if let Some(warning) = found.warning {
+            self.messages.warn(process, &warning);
+        }
+        Ok(found.style)
+    }
+
+    fn read(&self, process: &mut Process<'_>) -> Result<Vec<u8>> {
+        let result = match &self.file {
+            Some(path) => Policy::from_vars(process.var, &process.dir)
+                .map_err(|error| error.of_kind("configuration"))?
+                .read(path),
+            None => read::stream(process.stdin).map_err(Refusal::Io),
+        };
+        result.map_err(|refusal| {
+            let own = Error::new(format!("cannot read {}: {}", self.name(), refusal.reason()))
+                .of_kind("read");
+            match refusal {
+                Refusal::Io(error) => {
+                    let missing = error.kind() == io::ErrorKind::NotFound;
+                    own.advise("name a file that can be read, or pipe it to stdin")
+                        .with_exit_code(if missing { exit::NO_FILE } else { exit::READ })
+                }
+                refusal => own.advise(refusal.advice()).with_exit_code(exit::READ),
+            }
+        })
+    }
+}
+
+/// An error of the library with the exit code that sops has for it.
+fn from_core(error: sops_core::Error, shown: bool) -> Error {
+    let code = match error.kind() {
+        ErrorKind::DataKey => exit::DATA_KEY,
+        ErrorKind::Decrypt => exit::TREE,
+        ErrorKind::Mac => exit::MAC,
+        ErrorKind::Emit => exit::DUMP,
+        ErrorKind::Path => exit::EXTRACT,
+        _ => exit::GENERIC,
+    };
+    Error::of_core(error, shown).with_exit_code(code)
+}
+
+fn conflict(message: &str) -> Error {
+    Error::new(message)
+        .advise("see `ksops-rs decrypt --help`")
+        .with_exit_code(exit::CONFLICT)
+        .of_kind("usage")
+}
+
+fn shown(path: &Path) -> String {
+    quoted(&path.to_string_lossy())
+}

@@ -1,0 +1,211 @@
+//! `ksops-rs doctor`: looks at the whole chain from kustomize to the keys,
+//! and says where it is broken and what to do about it.
+//!
+//! [`examine`] takes the machine as an argument ([`Host`]), so that tests can
+//! break it in one place after the other.
+
+mod elf;
+mod generators;
+mod host;
+mod keys;
+mod kustomization;
+mod kustomize;
+mod programs;
+mod report;
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use clap::{Parser, ValueEnum};
+
+pub use host::{Host, Run, User, run as run_program};
+pub use kustomize::Flags;
+pub use report::{Check, Report, Status};
+
+use crate::{
+    Error, Process, Result, Settings,
+    generate::Context,
+    policy::{self, Policy},
+};
+
+/// Checks whether a build would work here, and says what to do if not.
+///
+/// Without DIR: this program, where kustomize looks for it, kustomize itself
+/// and the keys. With DIR, a kustomization: also each generator below it and
+/// each file that it names. Exits with 0 only if a build would work. Prints no
+/// value from any file.
+#[derive(Parser)]
+#[command(name = "ksops-rs doctor", disable_version_flag = true)]
+struct Arguments {
+    /// The folder of a kustomization.yaml
+    #[arg(value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Use the keys of this project of Argo CD only
+    #[arg(long, value_name = "NAME")]
+    project: Option<String>,
+    /// What kustomize is called with: `kustomize.buildOptions` in argocd-cm
+    #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true)]
+    build_options: Option<String>,
+    /// How the report looks
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// What is looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The folder of a kustomization.
+    pub dir: Option<PathBuf>,
+    /// The project of Argo CD whose keys are used.
+    pub project: Option<String>,
+    /// What kustomize is called with, if that is known.
+    pub flags: Option<Flags>,
+}
+
+/// Runs the subcommand; the first argument is its name.
+///
+/// # Errors
+///
+/// Where the arguments make no sense, or a build would not work.
+pub(crate) fn run(process: &mut Process<'_>, args: Vec<OsString>) -> Result<()> {
+    let arguments = match Arguments::try_parse_from(args) {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => {
+            let text = error.to_string();
+            return Err(Error::new(text.trim_start_matches("error: ").trim_end()));
+        }
+        Err(help) => return process.print(help.to_string().as_bytes()),
+    };
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let host = Host {
+        var: process.var,
+        dir: process.dir.clone(),
+        program: std::env::current_exe().unwrap_or_default(),
+        user: User::of_status(&read("/proc/self/status")).unwrap_or_default(),
+        mounts: read("/proc/self/mountinfo"),
+        run: &host::run,
+    };
+    let options = Options {
+        dir: arguments.dir,
+        project: arguments.project,
+        flags: arguments.build_options.as_deref().map(Flags::parse),
+    };
+    let report = examine(&host, &options);
+    let text = match arguments.format {
+        Format::Text => report.to_string(),
+        Format::Json => report.to_json(),
+    };
+    process.print(text.as_bytes())?;
+    if report.is_ok() {
+        Ok(())
+    } else {
+        Err(Error::new("a build would not work").quietly())
+    }
+}
+
+/// Looks at everything.
+pub fn examine(host: &Host<'_>, options: &Options) -> Report {
+    let mut report = Report::default();
+    let mut in_dir = Report::default();
+    let found = options.dir.as_deref().map(|dir| {
+        let base = host.dir.join(dir);
+        kustomization::explore(&base, dir, &mut in_dir)
+    });
+    let generators = found.unwrap_or_default();
+    let styles = Styles::of(&generators);
+
+    programs::check(host, styles, &mut report);
+    kustomize::check(host, styles, options.flags, &mut report);
+    let settings = settings(host, &mut report);
+    let (keys, has_keys) = keys::check(host, options, styles, &mut report);
+    let mut context = Context {
+        settings,
+        keys,
+        policy: Policy::unlimited(&host.dir),
+    };
+    report.checks.append(&mut in_dir.checks);
+    for generator in &generators {
+        context.policy = Policy::unlimited(&generator.dir);
+        let flags = options.flags;
+        generators::check(host, flags, generator, &context, has_keys, &mut report);
+    }
+    report
+}
+
+/// The `KSOPS_*` variables. Files are decrypted even where placeholders are
+/// asked for: that is what is to be checked.
+fn settings(host: &Host<'_>, report: &mut Report) -> Settings {
+    let fail = |error: &Error, report: &mut Report| {
+        let text = error.to_string();
+        let (detail, fix) = text.split_once('\n').unwrap_or((&text, ""));
+        report.bad(Status::Failure, "settings", detail, fix);
+    };
+    if let Err(error) = Policy::from_vars(host.var, &host.dir) {
+        fail(&error, report);
+    }
+    // As Argo CD sets it for every build, and not for a shell beside one.
+    let in_argo_cd = |name: &str| match name {
+        policy::APP_NAME if host.is_repo_server() => Some("doctor".into()),
+        _ => (host.var)(name),
+    };
+    match Settings::from_vars(&in_argo_cd) {
+        Ok(settings) => {
+            if settings.placeholder {
+                report.bad(
+                    Status::Warning,
+                    "settings",
+                    "KSOPS_PLACEHOLDER is set: builds render placeholders, not secrets",
+                    "unset it where secrets are wanted",
+                );
+            }
+            Settings {
+                placeholder: false,
+                argo_cd: false,
+                ..settings
+            }
+        }
+        Err(error) => {
+            fail(&error, report);
+            Settings::default()
+        }
+    }
+}
+
+/// Which styles the generators have; neither where there are none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Styles {
+    legacy: bool,
+    krm: bool,
+}
+
+impl Styles {
+    fn of(generators: &[kustomization::Found]) -> Self {
+        let krm = generators.iter().filter(|found| found.function.is_some());
+        let krm = krm.count();
+        Styles {
+            legacy: krm < generators.len(),
+            krm: krm > 0,
+        }
+    }
+
+    fn is_unknown(self) -> bool {
+        !self.legacy && !self.krm
+    }
+}
+
+/// A path as a person writes it.
+fn shown(path: &Path) -> String {
+    let text = path.display().to_string();
+    if text.is_empty() { ".".into() } else { text }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,246 @@
+//! A generator and the files that it names.
+
+use sops_core::{Document, ErrorKind, Format, metadata::MasterKey};
+
+use super::{
+    Flags, Host, Report, Status,
+    kustomization::{Found, Function, legacy_form},
+};
+use crate::{
+    Error,
+    error::quoted,
+    generate::{self, Context, Part},
+    generator::{Entry, Generator},
+    glob,
+    policy::{Policy, Refusal},
+    yaml,
+};
+
+pub(super) fn check(
+    host: &Host<'_>,
+    flags: Option<Flags>,
+    found: &Found,
+    context: &Context,
+    has_keys: bool,
+    report: &mut Report,
+) {
+    style(host, flags, found, report);
+    let generator = found.generator.clone().and_then(|generator| {
+        glob::expand(generator, &context.policy).map_err(|error| error.at(&found.name))
+    });
+    let generator = match generator {
+        Ok(generator) => generator,
+        Err(error) => return fail(report, &found.name, &error),
+    };
+    let before = report.checks.len();
+    for entry in generate::distinct(&generator) {
+        file(found, entry, context, has_keys, report);
+    }
+    let files_are_ok = report
+        .checks
+        .iter()
+        .skip(before)
+        .all(|check| check.status != Status::Failure);
+    if files_are_ok && has_keys {
+        render(found, &generator, context, report);
+    }
+}
+
+fn style(host: &Host<'_>, flags: Option<Flags>, found: &Found, report: &mut Report) {
+    let Some(function) = &found.function else {
+        return report.ok(&found.name, "legacy style");
+    };
+    let legacy = match legacy_form(&found.text) {
+        Some(form) => format!(
+            "or use legacy style, which fails loudly where plugins are off:\n{}",
+            indented(&form)
+        ),
+        None => "or use legacy style: remove the annotation config.kubernetes.io/function".into(),
+    };
+    if function.has_args {
+        return report.bad(
+            Status::Failure,
+            &found.name,
+            "KRM style with `args`, which are refused: they come from the repository",
+            format!("remove `args` from the annotation config.kubernetes.io/function;\n{legacy}"),
+        );
+    }
+    if let Some(why) = unreachable(host, found, function) {
+        return report.bad(
+            Status::Failure,
+            &found.name,
+            why,
+            format!(
+                "write `path: ksops` in the annotation config.kubernetes.io/function;\n{legacy}"
+            ),
+        );
+    }
+    match flags {
+        Some(flags) if flags.exec => report.ok(&found.name, "KRM style"),
+        flags => {
+            let known = match flags {
+                None => "where --enable-exec is off, which cannot be seen from here",
+                Some(_) => "as --enable-exec is off",
+            };
+            report.bad(
+                Status::Failure,
+                &found.name,
+                format!(
+                    "KRM style: kustomize renders nothing and exits with 0 {known}, and Argo CD then prunes the Secrets"
+                ),
+                format!(
+                    "add --enable-exec to kustomize.buildOptions, and tell doctor with --build-options;\n{legacy}"
+                ),
+            );
+        }
+    }
+}
+
+/// Why kustomize would not find the program of a function.
+fn unreachable(host: &Host<'_>, found: &Found, function: &Function) -> Option<String> {
+    let Some(path) = &function.path else {
+        return Some("KRM style without `exec.path`: it would not run this program".into());
+    };
+    let is_there = if path.contains('/') {
+        found.dir.join(path).is_file()
+    } else {
+        // Whether it can be run there is a check of its own.
+        host.which(path).is_some() || path == "ksops"
+    };
+    (!is_there).then(|| {
+        format!(
+            "KRM style with the program {}, which is not there",
+            quoted(path)
+        )
+    })
+}
+
+fn indented(text: &str) -> String {
+    let lines = text.lines().map(|line| format!("  {line}"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn fail(report: &mut Report, name: &str, error: &Error) {
+    let text = error.to_string();
+    let text = text.strip_prefix(&format!("{name}: ")).unwrap_or(&text);
+    let (detail, fix) = text.split_once('\n').unwrap_or((text, ""));
+    report.bad(Status::Failure, name, detail, fix);
+}
+
+/// One file: there, encrypted, for whom, opened, unchanged.
+fn file(found: &Found, entry: &Entry, context: &Context, has_keys: bool, report: &mut Report) {
+    let name = format!("{}: {}", found.name, entry.path);
+    let bytes = match context.policy.read(entry.path.as_ref()) {
+        Ok(bytes) => bytes,
+        Err(refusal) => {
+            return report.bad(Status::Failure, name, refusal.reason(), refusal.advice());
+        }
+    };
+    let document = match Document::parse(&bytes, Format::from_path(&entry.path)) {
+        Ok(document) => document,
+        Err(error) => return core_failure(report, name, "", &error),
+    };
+    let mut age = Vec::new();
+    let mut others = Vec::new();
+    for key in document.metadata().keys() {
+        match key {
+            MasterKey::Age { recipient, .. } => age.push(recipient.as_str()),
+            MasterKey::Other { kind, .. } => others.push(kind.name()),
+        }
+    }
+    if age.is_empty() {
+        let whom = match others.as_slice() {
+            [] => "nobody".to_owned(),
+            others => format!("{} only", others.join(", ")),
+        };
+        return report.bad(
+            Status::Failure,
+            name,
+            format!("encrypted for {whom}: no age recipient"),
+            "add one where the file can be opened: `sops rotate --in-place --add-age RECIPIENT FILE`",
+        );
+    }
+    age.extend(others);
+    let whom = format!("encrypted for {}", age.join(", "));
+    match document.decrypt(&context.keys.keyring) {
+        // Why there is none was said above.
+        Err(error) if error.kind() == ErrorKind::DataKey && !has_keys => report.bad(
+            Status::Warning,
+            name,
+            format!("{whom}; not opened, as there is no key"),
+            "",
+        ),
+        Err(error) => core_failure(report, name, &format!("{whom}; "), &error),
+        Ok(document) if !document.clear_ciphertexts().is_empty() => report.bad(
+            Status::Failure,
+            name,
+            format!(
+                "{whom}; encrypted text where its rule leaves values in clear: {}",
+                document.clear_ciphertexts().join(", ")
+            ),
+            "decrypt those values by the rule they were encrypted by, and encrypt the file anew",
+        ),
+        Ok(_) if is_outside(found, entry) => report.bad(
+            Status::Warning,
+            name,
+            format!("{whom}; opened, its MAC holds; outside of the repository, so that Argo CD may not read it"),
+            Refusal::Outside.advice(),
+        ),
+        Ok(_) => report.ok(name, format!("{whom}; opened, its MAC holds")),
+    }
+}
+
+fn is_outside(found: &Found, entry: &Entry) -> bool {
+    let resolved = Policy::repository(&found.dir).map(|p| p.resolve(entry.path.as_ref()));
+    matches!(resolved, Ok(Err(Refusal::Outside)))
+}
+
+fn core_failure(report: &mut Report, name: String, before: &str, error: &sops_core::Error) {
+    let detail = match error.kind() {
+        ErrorKind::DataKey => format!("{before}no key here opens it"),
+        _ => format!("{before}{error}"),
+    };
+    let advice = error.advice().unwrap_or_default();
+    report.bad(Status::Failure, name, detail, advice);
+}
+
+/// All of it, as the plugin does it: whether Secrets come of it that
+/// kustomize takes.
+fn render(found: &Found, generator: &Generator, context: &Context, report: &mut Report) {
+    match generate::render(generator, context) {
+        Ok(rendered) => {
+            for part in &rendered.parts {
+                if let Some(why) = not_an_object(part) {
+                    report.bad(
+                        Status::Failure,
+                        &part.origin,
+                        why,
+                        "list only Kubernetes objects under `files:`; any other file belongs under `secretFrom:`",
+                    );
+                }
+            }
+        }
+        Err(error) => fail(report, &found.name, &error),
+    }
+}
+
+/// Why kustomize would refuse what is printed.
+fn not_an_object(part: &Part) -> Option<String> {
+    let Ok(documents) = yaml::parse("", &part.text) else {
+        return Some("what is in it is not YAML".into());
+    };
+    documents.iter().find_map(|document| {
+        let root = document
+            .root()
+            .filter(|&root| !yaml::is_null(document, root))?;
+        let has = |node, name: &str| yaml::field(document, node, name).is_some();
+        let metadata = yaml::field(document, root, "metadata");
+        if !has(root, "kind") {
+            Some("what is in it has no `kind`".into())
+        } else if !metadata.is_some_and(|metadata| has(metadata, "name")) {
+            Some("what is in it has no `metadata.name`".into())
+        } else {
+            None
+        }
+    })
+}

@@ -1,0 +1,188 @@
+//! The keys: where they come from and what they stand for.
+
+use std::{ffi::OsString, fs, path::PathBuf};
+
+use sops_core::keys::{Found, Location, Place};
+
+use super::{Host, Options, Report, Status, Styles, host::Want, shown};
+use crate::policy::{self, APP_NAME, KEY_DIR, Keys, PROJECT};
+
+const FILE: &str = "SOPS_AGE_KEY_FILE";
+
+/// The keys at hand, and whether there are any that can be used.
+pub(super) fn check(
+    host: &Host<'_>,
+    options: &Options,
+    styles: Styles,
+    report: &mut Report,
+) -> (Keys, bool) {
+    let project = options.project.as_ref().map(OsString::from);
+    let var = |name: &str| match (&project, name) {
+        (Some(_), APP_NAME) => (host.var)(APP_NAME).or(Some("doctor".into())),
+        (Some(project), PROJECT) => Some(project.clone()),
+        _ => (host.var)(name),
+    };
+    let keys = match Keys::from_vars(&var) {
+        Ok(keys) => keys,
+        Err(error) => {
+            let text = error.to_string();
+            let (detail, fix) = text.split_once('\n').unwrap_or((&text, ""));
+            report.bad(Status::Failure, "keys", detail, fix);
+            return (Keys::default(), false);
+        }
+    };
+    by_project(host, options, styles, report);
+    let any = places(host, &keys, report);
+    (keys, any)
+}
+
+/// What is to be said about keys per project.
+fn by_project(host: &Host<'_>, options: &Options, styles: Styles, report: &mut Report) {
+    let dir = policy::key_dir(host.var).ok().flatten();
+    let has_projects = dir
+        .as_ref()
+        .is_some_and(|dir| policy::has_projects(dir).unwrap_or(false));
+    if let Some(project) = &options.project {
+        if !policy::is_dns_label(project) {
+            report.bad(
+                Status::Failure,
+                "project",
+                format!(
+                    "{} is not the name of a project whose keys could be kept apart",
+                    crate::error::quoted(project)
+                ),
+                "a name of up to 63 lower-case letters, digits and `-`",
+            );
+        } else if !has_projects {
+            let what = match &dir {
+                None => format!("{KEY_DIR} is not set"),
+                Some(dir) => format!("{} holds no folders of projects", shown(dir)),
+            };
+            report.bad(
+                Status::Failure,
+                "project",
+                format!("{what}, so that keys are not kept apart by project"),
+                format!("mount the keys of each project at {KEY_DIR}/PROJECT, and common ones at {KEY_DIR}/_shared"),
+            );
+        } else {
+            report.ok("project", format!("{project}: its own folder and _shared"));
+        }
+    }
+    let may_exec = match options.flags {
+        Some(flags) => flags.exec,
+        None => styles.krm,
+    };
+    if has_projects && may_exec && (host.is_repo_server() || options.project.is_some()) {
+        report.bad(
+            Status::Warning,
+            "projects apart",
+            "keys are kept by project, but with --enable-exec a repository may run any program as the repo-server, and so read them all",
+            "take --enable-exec out of kustomize.buildOptions, and use legacy style",
+        );
+    }
+}
+
+/// Goes through all places; whether there was a key in any.
+fn places(host: &Host<'_>, keys: &Keys, report: &mut Report) -> bool {
+    let mut good = 0;
+    let mut bad = Vec::new();
+    for place in keys.keyring.places() {
+        match judge(host, keys, &place) {
+            Judged::Nothing => {}
+            Judged::Good(detail) => {
+                good += 1;
+                report.ok(format!("keys: {}", place.location), detail);
+            }
+            Judged::Bad(detail, fix) => {
+                bad.push((format!("keys: {}", place.location), detail, fix));
+            }
+        }
+    }
+    let status = if good == 0 {
+        Status::Failure
+    } else {
+        Status::Warning
+    };
+    if let Some(note) = &keys.note {
+        report.bad(status, "keys", note, "");
+    }
+    if good == 0 && bad.is_empty() && keys.note.is_none() {
+        let fix = match key_files(host).first() {
+            Some(file) => format!("set {FILE} to {}", shown(file)),
+            None => format!("mount the Secret with the key, and set {FILE} to its file"),
+        };
+        report.bad(status, "keys", "no private key anywhere", fix);
+    }
+    for (name, detail, fix) in bad {
+        report.bad(status, name, detail, fix);
+    }
+    good > 0
+}
+
+enum Judged {
+    Nothing,
+    Good(String),
+    Bad(String, String),
+}
+
+fn judge(host: &Host<'_>, keys: &Keys, place: &Place) -> Judged {
+    let bad = |fix: &str| Judged::Bad(place.found.to_string(), fix.into());
+    let is_folder = matches!(place.location, Location::Directory { .. });
+    let is_default = matches!(place.location, Location::File { variable: None, .. });
+    match &place.found {
+        Found::NotSet | Found::NoHome => Judged::Nothing,
+        Found::NotFound { .. } if is_default => Judged::Nothing,
+        // Of a project: the note says so.
+        Found::NotFound { .. } if is_folder && keys.note.is_some() => Judged::Nothing,
+        Found::NotFound { .. } if is_folder => bad("mount the Secret with the keys there"),
+        Found::Identities { recipients, .. } => {
+            if let Location::File { path, .. } = &place.location
+                && let Some(why) = host.user.refused(&host.dir.join(path), Want::Read)
+            {
+                return Judged::Bad(why, unreadable(host));
+            }
+            Judged::Good(format!("for {}", recipients.join(", ")))
+        }
+        Found::NotRun => Judged::Good("a command, which is run when it is needed".into()),
+        Found::NotReadable { .. } => Judged::Bad(place.found.to_string(), unreadable(host)),
+        Found::NotFound { .. } => match key_files(host).first() {
+            Some(file) => bad(&format!("set {FILE} to {}, which is there", shown(file))),
+            None => bad("mount the Secret with the key there, or correct the path"),
+        },
+        Found::NoKeyFiles => {
+            bad("put files named *.agekey or *.txt there: the keys of the mounted Secret")
+        }
+        Found::Directory => bad("name the file in it; or name the folder with KSOPS_AGE_KEY_DIR"),
+        Found::Locked | Found::NeedsPassphrase => {
+            bad("nobody is asked for a passphrase here: use a key without one")
+        }
+        _ => bad("put a private key there, as age-keygen prints it"),
+    }
+}
+
+fn unreadable(host: &Host<'_>) -> String {
+    format!(
+        "make it readable for user {}: defaultMode: 0444 for the Secret's volume, or an fsGroup",
+        host.user.uid
+    )
+}
+
+/// Key files that nothing points at: in the usual folders and where anything
+/// is mounted.
+fn key_files(host: &Host<'_>) -> Vec<PathBuf> {
+    let set = |name: &str| host.set(name).map(PathBuf::from);
+    let mut folders: Vec<PathBuf> = set("XDG_CONFIG_HOME")
+        .into_iter()
+        .chain(set("HOME").map(|home| home.join(".config")))
+        .map(|config| config.join("sops/age"))
+        .collect();
+    folders.extend(host.mount_points());
+    let files = folders.iter().flat_map(|folder| {
+        let entries = fs::read_dir(folder).into_iter().flatten();
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        paths.filter(|path| path.extension().is_some_and(|ext| ext == "agekey"))
+    });
+    let mut files: Vec<_> = files.collect();
+    files.sort();
+    files
+}

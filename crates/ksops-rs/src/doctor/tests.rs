@@ -1,0 +1,420 @@
+//! The set-up of a repo-server, whole and broken in one place at a time.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, Permissions},
+    io,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::Path,
+};
+
+use sops_core::{Document, EncryptOptions, metadata::Rule};
+
+use super::*;
+
+const KEY: &str = include_str!("../../../../testdata/corpus/keys/age-a.txt");
+const RECIPIENT: &str = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";
+
+const LEGACY: &str = "\
+apiVersion: viaduct.ai/v1
+kind: ksops
+metadata:
+  name: secrets
+files:
+- secret.enc.yaml
+";
+
+const KRM: &str = "\
+apiVersion: viaduct.ai/v1
+kind: ksops
+metadata:
+  name: secrets
+  annotations:
+    config.kubernetes.io/function: |
+      exec:
+        path: ksops
+files:
+- secret.enc.yaml
+";
+
+const SECRET: &str = "\
+apiVersion: v1
+kind: Secret
+metadata:
+  name: app
+stringData:
+  password: hunter2
+";
+
+/// A pod as it should be.
+struct Rig {
+    temp: tempfile::TempDir,
+    vars: BTreeMap<&'static str, String>,
+    mounts: String,
+    uid: u32,
+    options: Options,
+    /// What the ksops on `PATH` says it is.
+    says: &'static str,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let mut rig = Rig {
+            temp: tempfile::tempdir().unwrap(),
+            vars: BTreeMap::new(),
+            mounts: String::new(),
+            uid: 999,
+            options: Options {
+                dir: Some("app".into()),
+                project: None,
+                flags: Some(Flags::parse("--enable-alpha-plugins --enable-exec")),
+            },
+            says: concat!("ksops-rs ", env!("CARGO_PKG_VERSION"), "\n"),
+        };
+        let bin = "usr/local/bin/";
+        for name in ["ksops", "kustomize", "argocd-repo-server"] {
+            rig.program(&format!("{bin}{name}"), &elf(62));
+        }
+        let plugin = format!("{HOME}/ksops-plugin/viaduct.ai/v1/ksops/ksops");
+        rig.program(&plugin, &elf(62));
+        rig.program("custom-tools/ksops", &elf(62));
+        rig.write(KEY_FILE, KEY);
+        rig.write("app/kustomization.yaml", "generators:\n- generator.yaml\n");
+        rig.write("app/generator.yaml", LEGACY);
+        rig.encrypt("app/secret.enc.yaml", SECRET);
+        rig.set("HOME", HOME);
+        rig.set("PATH", bin);
+        rig.set("KUSTOMIZE_PLUGIN_HOME", &format!("{HOME}/ksops-plugin"));
+        rig.set("XDG_CONFIG_HOME", &format!("{HOME}/.config"));
+        rig.set("SOPS_AGE_KEY_FILE", KEY_FILE);
+        rig.mount("", "rw");
+        rig.mount(&format!("{HOME}/ksops-plugin"), "rw");
+        rig.mount(&format!("{HOME}/.config/sops/age"), "ro");
+        rig
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.temp.path().canonicalize().unwrap().join(path)
+    }
+
+    fn set(&mut self, name: &'static str, path: &str) {
+        let path = self.path(path).display().to_string();
+        self.vars.insert(name, path);
+    }
+
+    fn mount(&mut self, path: &str, options: &str) {
+        let path = self.path(path);
+        let line = format!("1 1 0:1 / {} {options} - x x rw\n", path.display());
+        self.mounts.push_str(&line);
+    }
+
+    fn write(&self, path: &str, text: impl AsRef<[u8]>) {
+        let path = self.path(path);
+        for dir in path.ancestors().skip(1) {
+            if dir.starts_with(self.temp.path().canonicalize().unwrap()) {
+                fs::create_dir_all(dir).unwrap();
+                fs::set_permissions(dir, Permissions::from_mode(0o755)).unwrap();
+            }
+        }
+        let _ = fs::remove_file(&path);
+        fs::write(&path, text).unwrap();
+        self.chmod(path.to_str().unwrap(), 0o444);
+    }
+
+    fn program(&self, path: &str, text: &[u8]) {
+        self.write(path, text);
+        self.chmod(path, 0o755);
+    }
+
+    fn chmod(&self, path: &str, mode: u32) {
+        fs::set_permissions(self.path(path), Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn encrypt(&self, path: &str, text: &str) {
+        let plain = Document::parse_plain(text.as_bytes(), sops_core::Format::Yaml).unwrap();
+        let options = EncryptOptions {
+            key_groups: vec![vec![RECIPIENT.into()]],
+            rule: Rule::EncryptedRegex("^(data|stringData)$".into()),
+            ..EncryptOptions::default()
+        };
+        self.write(path, plain.encrypt(&options).unwrap());
+    }
+
+    fn edit(&self, path: &str, from: &str, to: &str) {
+        let text = fs::read_to_string(self.path(path)).unwrap();
+        assert!(text.contains(from), "{text}");
+        self.write(path, text.replace(from, to));
+    }
+
+    fn remove(&self, path: &str) {
+        let path = self.path(path);
+        if path.is_dir() {
+            fs::remove_dir_all(path).unwrap();
+        } else {
+            fs::remove_file(path).unwrap();
+        }
+    }
+
+    fn examine(&self) -> Report {
+        let run = |program: &Path, args: &[&str]| -> io::Result<String> {
+            let name = program.file_name().unwrap().to_str().unwrap();
+            Ok(match (name, args) {
+                ("kustomize", ["version"]) => "v5.8.1\n".into(),
+                ("kustomize", ["build", "--help"]) => "--enable-alpha-plugins --enable-exec".into(),
+                ("kubectl", ["version", "--client"]) => {
+                    "Client Version: v1.32.4\nKustomize Version: v5.5.0\n".into()
+                }
+                ("kubectl", ["kustomize", "--help"]) => "--enable-alpha-plugins".into(),
+                ("ksops", ["--version"]) => self.says.into(),
+                other => panic!("{other:?} is not run"),
+            })
+        };
+        let host = Host {
+            var: &|name| self.vars.get(name).map(OsString::from),
+            dir: self.path(""),
+            program: self.path("custom-tools/ksops"),
+            user: User {
+                uid: self.uid,
+                groups: BTreeSet::from([self.uid]),
+            },
+            mounts: self.mounts.clone(),
+            run: &run,
+        };
+        examine(&host, &self.options)
+    }
+
+    fn text(&self, report: &Report) -> String {
+        let root = self.path("").display().to_string();
+        let text = report.to_string();
+        assert!(!text.contains("hunter2") && !text.contains("1XT77XPG"));
+        // Whoever runs the test owns the files.
+        let own = fs::metadata(self.path("")).unwrap();
+        let owner = format!("owner {}, group {}", own.uid(), own.gid());
+        let text = text.replace(&owner, "owner O, group G");
+        text.replace(&root, "/").replace("//", "/")
+    }
+
+    /// What is wrong, without what is right.
+    fn wrong(&self) -> String {
+        let mut report = self.examine();
+        let exit = if report.is_ok() { 0 } else { 1 };
+        report.checks.retain(|check| check.status != Status::Ok);
+        format!("exit code {exit}\n{}", self.text(&report))
+    }
+}
+
+const HOME: &str = "home/argocd";
+const KEY_FILE: &str = "home/argocd/.config/sops/age/age.agekey";
+const PLUGIN: &str = "home/argocd/ksops-plugin/viaduct.ai/v1/ksops/ksops";
+
+/// The header of a static program for a machine.
+fn elf(machine: u8) -> Vec<u8> {
+    let mut header = b"\x7fELF\x02\x01\x01".to_vec();
+    header.resize(64, 0);
+    header[18] = machine;
+    header
+}
+
+/// The header of a program that needs a loader.
+fn dynamic_elf(loader: &str) -> Vec<u8> {
+    let mut file = elf(62);
+    file[32] = 64; // where the program headers are
+    file[54] = 56; // how long one is
+    file[56] = 1; // how many there are
+    let mut segment = [0; 56];
+    segment[0] = 3; // PT_INTERP
+    segment[8] = 120; // where the name is
+    segment[32] = u8::try_from(loader.len() + 1).unwrap();
+    file.extend(segment);
+    file.extend(loader.as_bytes());
+    file.push(0);
+    file
+}
+
+#[test]
+fn a_set_up_that_works() {
+    let rig = Rig::new();
+    let report = rig.examine();
+    assert!(report.is_ok());
+    insta::assert_snapshot!(rig.text(&report));
+    insta::assert_snapshot!("json", {
+        let json = report.to_json();
+        json.replace(rig.path("").to_str().unwrap(), "/")
+    });
+}
+
+/// Each set-up is whole but for one thing.
+macro_rules! broken {
+    ($($name:ident: $break:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            let mut rig = Rig::new();
+            let broken: fn(&mut Rig) = $break;
+            broken(&mut rig);
+            insta::assert_snapshot!(stringify!($name), rig.wrong());
+        }
+    )*};
+}
+
+broken! {
+    ksops_is_not_mounted_on_path: |rig| {
+        rig.remove("usr/local/bin/ksops");
+    };
+    plugin_folder_is_not_mounted: |rig| {
+        rig.remove("home/argocd/ksops-plugin");
+    };
+    plugin_home_is_not_set: |rig| {
+        rig.vars.remove("KUSTOMIZE_PLUGIN_HOME");
+    };
+    plugin_home_is_one_folder_too_high: |rig| {
+        rig.set("KUSTOMIZE_PLUGIN_HOME", HOME);
+    };
+    plugin_is_in_the_wrong_folder: |rig| {
+        rig.remove("home/argocd/ksops-plugin");
+        rig.program("home/argocd/ksops-plugin/viaduct.ai/v1/ksops", &elf(62));
+    };
+    xdg_config_home_is_not_set: |rig| {
+        rig.vars.remove("XDG_CONFIG_HOME");
+    };
+    key_file_is_not_set: |rig| {
+        rig.vars.remove("SOPS_AGE_KEY_FILE");
+    };
+    key_secret_is_not_mounted: |rig| {
+        rig.remove("home/argocd/.config");
+    };
+    key_secret_has_another_file_name: |rig| {
+        rig.set("SOPS_AGE_KEY_FILE", "home/argocd/.config/sops/age/keys.txt");
+    };
+    key_file_is_for_root_only: |rig| {
+        rig.chmod(KEY_FILE, 0o400);
+        rig.uid = 998;
+    };
+    key_file_holds_a_public_key: |rig| {
+        rig.write(KEY_FILE, RECIPIENT);
+    };
+    key_is_another_one: |rig| {
+        rig.write(KEY_FILE, include_str!("../../../../testdata/corpus/keys/age-b.txt"));
+    };
+    nothing_is_set: |rig| {
+        rig.vars.retain(|name, _| *name == "PATH");
+        rig.options = Options::default();
+        rig.mounts.clear();
+    };
+    plugin_is_not_executable: |rig| {
+        rig.chmod(PLUGIN, 0o644);
+    };
+    plugin_is_on_a_noexec_mount: |rig| {
+        rig.mount("home/argocd/ksops-plugin", "rw,noexec");
+    };
+    plugin_is_for_another_machine: |rig| {
+        rig.program(PLUGIN, &elf(183));
+    };
+    plugin_needs_a_loader: |rig| {
+        rig.program(PLUGIN, &dynamic_elf("/lib/ld-none.so"));
+    };
+    plugin_needs_a_shell: |rig| {
+        rig.program(PLUGIN, b"#!/bin/no-shell\n");
+    };
+    plugin_is_an_error_page: |rig| {
+        rig.program(PLUGIN, b"Not Found");
+    };
+    plugin_is_ksops: |rig| {
+        rig.says = "unable to read in manifest: --version\n";
+        rig.program(PLUGIN, &elf(62));
+    };
+    plugin_is_of_another_version: |rig| {
+        rig.says = "ksops-rs 0.0.1\n";
+    };
+    kustomize_is_missing: |rig| {
+        rig.remove("usr/local/bin/kustomize");
+    };
+    only_kubectl_for_krm_style: |rig| {
+        rig.remove("usr/local/bin/kustomize");
+        rig.program("usr/local/bin/kubectl", &elf(62));
+        rig.write("app/generator.yaml", KRM);
+    };
+    build_options_are_missing: |rig| {
+        rig.options.flags = Some(Flags::parse("--enable-helm"));
+    };
+    krm_style_and_the_flag_is_not_known: |rig| {
+        rig.write("app/generator.yaml", KRM);
+        rig.options.flags = None;
+    };
+    krm_style_without_enable_exec: |rig| {
+        rig.write("app/generator.yaml", KRM);
+        rig.options.flags = Some(Flags::parse("--enable-alpha-plugins"));
+    };
+    krm_style_with_arguments: |rig| {
+        rig.write("app/generator.yaml", KRM.replace("ksops\nfiles", "ksops\n        args: [x]\nfiles"));
+    };
+    krm_style_with_a_program_that_is_not_there: |rig| {
+        rig.write("app/generator.yaml", KRM.replace("path: ksops", "path: ./ksops-exec"));
+    };
+    krm_style_and_ksops_is_not_on_path: |rig| {
+        rig.write("app/generator.yaml", KRM);
+        rig.remove("usr/local/bin/ksops");
+    };
+    kustomization_is_missing: |rig| {
+        rig.remove("app/kustomization.yaml");
+    };
+    generator_is_listed_as_a_resource: |rig| {
+        rig.write("app/kustomization.yaml", "resources:\n- generator.yaml\n- secret.enc.yaml\n");
+    };
+    generator_is_not_listed: |rig| {
+        rig.write("app/kustomization.yaml", "namePrefix: x-\n");
+    };
+    generator_is_missing: |rig| {
+        rig.remove("app/generator.yaml");
+    };
+    generator_names_nothing: |rig| {
+        rig.edit("app/generator.yaml", "files:", "fils:");
+    };
+    file_is_missing: |rig| {
+        rig.remove("app/secret.enc.yaml");
+    };
+    file_is_not_encrypted: |rig| {
+        rig.write("app/secret.enc.yaml", SECRET);
+    };
+    file_was_changed: |rig| {
+        rig.edit("app/secret.enc.yaml", "name: app", "name: other");
+    };
+    file_has_no_age_recipient: |rig| {
+        let path = rig.path("app/secret.enc.yaml");
+        let text = fs::read_to_string(&path).unwrap();
+        let start = text.find("    age:\n").unwrap();
+        let end = text.find("    lastmodified:").unwrap();
+        let pgp = "    pgp:\n        - created_at: \"2026-01-01T00:00:00Z\"\n          enc: x\n          fp: ABCD\n";
+        rig.write("app/secret.enc.yaml", format!("{}{pgp}{}", &text[..start], &text[end..]));
+    };
+    file_is_no_kubernetes_object: |rig| {
+        rig.encrypt("app/secret.enc.yaml", "stringData:\n  password: hunter2\n");
+    };
+    file_is_outside_of_the_repository: |rig| {
+        rig.write("app/.git/HEAD", "x");
+        fs::rename(rig.path("app/secret.enc.yaml"), rig.path("secret.enc.yaml")).unwrap();
+        rig.edit("app/generator.yaml", "- secret", "- ../secret");
+    };
+    glob_matches_nothing: |rig| {
+        rig.edit("app/generator.yaml", "secret.enc.yaml", "'*.sops.yaml'");
+    };
+    project_has_no_keys: |rig| {
+        rig.write("keys/team-a/key.agekey", KEY);
+        rig.set("KSOPS_AGE_KEY_DIR", "keys");
+        rig.options.project = Some("team-b".into());
+        rig.options.flags = Some(Flags::parse("--enable-alpha-plugins"));
+    };
+    project_keys_are_not_kept_apart: |rig| {
+        rig.options.project = Some("team-a".into());
+    };
+    projects_and_enable_exec: |rig| {
+        rig.write("keys/team-a/key.agekey", KEY);
+        rig.set("KSOPS_AGE_KEY_DIR", "keys");
+        rig.options.project = Some("team-a".into());
+    };
+    confinement_is_misspelt: |rig| {
+        rig.vars.insert("KSOPS_CONFINE", "on".into());
+    };
+    placeholders_on_a_repo_server: |rig| {
+        rig.vars.insert("KSOPS_PLACEHOLDER", "true".into());
+    };
+}

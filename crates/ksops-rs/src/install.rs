@@ -1,0 +1,293 @@
+//! `ksops-rs install`: puts this program where Argo CD's repo-server finds it
+//! (ksops-behaviour §8).
+//!
+//! Made for an init container: it may run from an image that holds nothing
+//! else, with a read-only root, as any user, twice, over a copy that runs, or
+//! onto itself. Every file is written beside its place and then renamed, so
+//! that a reader sees the old program or the new one, never half of one.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs::{self, File, OpenOptions, Permissions},
+    io,
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    Error, Process, Result,
+    error::{io_reason, quoted},
+};
+
+/// Where kustomize looks for the legacy exec plugin, below its plugin root:
+/// apiVersion, kind in lower case, then the program, named by the kind.
+pub const PLUGIN_PATH: &str = "viaduct.ai/v1/ksops/ksops";
+
+/// The folder below DIR that becomes `KUSTOMIZE_PLUGIN_HOME`.
+pub const PLUGIN_HOME: &str = "plugin";
+
+/// Where KSOPS's own image keeps kustomize.
+const KUSTOMIZE: &str = "/usr/local/bin/kustomize";
+
+const USAGE: &str = "usage: ksops-rs install [--with-kustomize] DIR";
+
+/// The text of `ksops-rs install --help`.
+const HELP: &str = "\
+Usage: ksops-rs install [--with-kustomize] DIR
+
+Puts this program into DIR, an existing folder:
+  DIR/ksops                                the program, for KRM style
+  DIR/plugin/viaduct.ai/v1/ksops/ksops     the same, for legacy style:
+                                           KUSTOMIZE_PLUGIN_HOME is DIR/plugin
+
+Options:
+  --with-kustomize  also copy the kustomize that stands beside this program,
+                    or else /usr/local/bin/kustomize, to DIR/kustomize
+";
+
+/// Runs the subcommand; the first argument is its name.
+///
+/// # Errors
+///
+/// Where the arguments make no sense or a file cannot be written.
+pub(crate) fn run(process: &mut Process<'_>, args: &[OsString]) -> Result<()> {
+    let arguments = match Arguments::parse(args.get(1..).unwrap_or_default())? {
+        Some(arguments) => arguments,
+        None => return process.print(HELP.as_bytes()),
+    };
+    let program = Program::running()?;
+    let dir = process.resolve(&arguments.dir);
+    let kustomize = [
+        program.path.with_file_name("kustomize"),
+        PathBuf::from(KUSTOMIZE),
+    ];
+    for path in install(&program.file, &dir)? {
+        process.tell(&format!("installed {}", path.display()));
+    }
+    if arguments.with_kustomize {
+        let path = install_kustomize(&kustomize, &dir)?;
+        process.tell(&format!("installed {}", path.display()));
+    }
+    Ok(())
+}
+
+struct Arguments {
+    dir: PathBuf,
+    with_kustomize: bool,
+}
+
+impl Arguments {
+    /// As KSOPS reads them: the option anywhere, the first other argument is
+    /// the folder, what follows is ignored. `None` where help is asked for.
+    fn parse(args: &[OsString]) -> Result<Option<Self>> {
+        let mut dir = None;
+        let mut with_kustomize = false;
+        for arg in args {
+            match arg.to_str() {
+                Some("--with-kustomize") => with_kustomize = true,
+                Some("--help" | "-h") => return Ok(None),
+                Some(option) if dir.is_none() && option.starts_with("--") => {
+                    return Err(
+                        Error::new(format!("install: unknown option {}", quoted(option)))
+                            .advise(USAGE),
+                    );
+                }
+                _ if dir.is_none() => dir = Some(PathBuf::from(arg)),
+                _ => {}
+            }
+        }
+        match dir.filter(|dir| !dir.as_os_str().is_empty()) {
+            Some(dir) => Ok(Some(Arguments {
+                dir,
+                with_kustomize,
+            })),
+            None => Err(Error::new("install: the folder to install into is missing").advise(USAGE)),
+        }
+    }
+}
+
+/// The program that runs.
+struct Program {
+    file: File,
+    path: PathBuf,
+}
+
+impl Program {
+    /// The file is opened through the kernel where that is possible: it is
+    /// the program that runs even if another one has taken its path.
+    fn running() -> Result<Self> {
+        let missing = |error| {
+            Error::io(
+                "install: cannot read the program that runs, to copy it",
+                &error,
+            )
+        };
+        let path = std::env::current_exe().map_err(missing)?;
+        let file = File::open("/proc/self/exe").or_else(|_| File::open(&path));
+        Ok(Program {
+            file: file.map_err(missing)?,
+            path,
+        })
+    }
+}
+
+/// Puts a program into `dir` under both of its names and gives back the
+/// paths. `dir` must exist: a mistyped mount point is not made up.
+///
+/// # Errors
+///
+/// Where a file cannot be written; what was there before is then still there.
+pub fn install(program: &File, dir: &Path) -> Result<[PathBuf; 2]> {
+    match fs::metadata(dir) {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => return Err(cannot(dir, &io::ErrorKind::NotADirectory.into())),
+        Err(error) => return Err(cannot(dir, &error)),
+    }
+    let plain = dir.join("ksops");
+    copy(program, &plain).map_err(|error| cannot(&plain, &error))?;
+    let plugin = dir.join(PLUGIN_HOME).join(PLUGIN_PATH);
+    let home = plugin.parent().unwrap_or(dir);
+    make_dirs(home).map_err(|error| cannot(home, &error))?;
+    link(&plain, &plugin)
+        .or_else(|_| copy(program, &plugin))
+        .map_err(|error| cannot(&plugin, &error))?;
+    Ok([plain, plugin])
+}
+
+/// Copies the first kustomize that is there to `dir/kustomize` and gives back
+/// that path.
+///
+/// # Errors
+///
+/// Where there is none, with the reason for each place, or it cannot be
+/// written.
+pub fn install_kustomize(candidates: &[PathBuf], dir: &Path) -> Result<PathBuf> {
+    let target = dir.join("kustomize");
+    let mut reasons = Vec::new();
+    for candidate in candidates {
+        match open_program(candidate) {
+            Ok(file) => {
+                copy(&file, &target).map_err(|error| cannot(&target, &error))?;
+                return Ok(target);
+            }
+            Err(reason) => reasons.push(format!("{}: {reason}", candidate.display())),
+        }
+    }
+    let mut error = Error::new("install: kustomize was not copied, as there is none to copy");
+    for reason in reasons {
+        error = error.because(reason);
+    }
+    Err(error.advise(
+        "use the image that holds kustomize, or leave out --with-kustomize: Argo CD brings its own",
+    ))
+}
+
+fn open_program(path: &Path) -> std::result::Result<File, String> {
+    let file = File::open(path).map_err(|error| io_reason(&error))?;
+    let metadata = file.metadata().map_err(|error| io_reason(&error))?;
+    if !metadata.is_file() {
+        return Err("not a file".into());
+    }
+    if metadata.mode() & 0o111 == 0 {
+        return Err("not executable".into());
+    }
+    Ok(file)
+}
+
+fn cannot(path: &Path, error: &io::Error) -> Error {
+    let advice = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            "DIR must be an existing folder, such as the mount point of an emptyDir; check the path and the volumeMounts"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "DIR must be writable for the user that this runs as: an emptyDir is, a folder of another user is not"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "DIR must be on a volume that is mounted without readOnly"
+        }
+        _ => "what was installed before is still there; mend the volume and run it again",
+    };
+    Error::io(
+        format_args!("install: cannot write {}", quoted(&path.to_string_lossy())),
+        error,
+    )
+    .advise(advice)
+}
+
+/// Copies a program to a path, executable for everyone. Nothing to do where
+/// it is that file already.
+fn copy(program: &File, target: &Path) -> io::Result<()> {
+    if is_same(program, target)? {
+        return Ok(());
+    }
+    in_place(target, |temporary| {
+        let mut out = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o700)
+            .open(temporary)?;
+        let mut source = program;
+        io::Seek::rewind(&mut source)?;
+        io::copy(&mut source, &mut out)?;
+        out.set_permissions(Permissions::from_mode(0o755))?;
+        out.sync_all()
+    })
+}
+
+/// Gives a file a second name.
+fn link(file: &Path, target: &Path) -> io::Result<()> {
+    // Renaming one name of a file over another leaves both.
+    if is_same(&File::open(file)?, target)? {
+        return Ok(());
+    }
+    in_place(target, |temporary| fs::hard_link(file, temporary))
+}
+
+fn is_same(file: &File, path: &Path) -> io::Result<bool> {
+    let file = file.metadata()?;
+    Ok(fs::symlink_metadata(path).is_ok_and(|there| {
+        (there.dev(), there.ino()) == (file.dev(), file.ino()) && there.mode() & 0o555 == 0o555
+    }))
+}
+
+/// Makes a file beside its place, then moves it there.
+fn in_place(target: &Path, make: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
+    let name = target.file_name().unwrap_or(OsStr::new("ksops"));
+    // Those of an earlier run that was killed may still be there; in a
+    // container every process has the number 1, so that is no name.
+    for attempt in 0..100 {
+        let mut hidden = OsString::from(".");
+        hidden.push(name);
+        hidden.push(format!(".new-{attempt}"));
+        let temporary = target.with_file_name(hidden);
+        let made = match make(&temporary) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+            made => made.and_then(|()| fs::rename(&temporary, target)),
+        };
+        if made.is_err() {
+            let _ = fs::remove_file(&temporary);
+        }
+        return made;
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// Makes folders that everyone may enter, whatever the umask: the program is
+/// installed by one user and run by another.
+fn make_dirs(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        make_dirs(parent)?;
+    }
+    match fs::DirBuilder::new().mode(0o755).create(path) {
+        Ok(()) => fs::set_permissions(path, Permissions::from_mode(0o755)),
+        Err(_) if path.is_dir() => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+#[path = "install_tests.rs"]
+mod tests;

@@ -1,0 +1,83 @@
+//! Fills in a [`ksops_rs::Process`] and runs it.
+
+use std::{
+    env,
+    fs::File,
+    io::{self, Read, Write},
+    os::fd::AsFd,
+    os::unix::fs::FileTypeExt,
+    path::PathBuf,
+    process::ExitCode,
+};
+
+fn main() -> ExitCode {
+    keep_memory_private();
+    let mut stdin = Stream(own(io::stdin()));
+    let stdin_is_device = match &stdin.0 {
+        Ok(file) => file
+            .metadata()
+            .is_ok_and(|metadata| metadata.file_type().is_char_device()),
+        Err(_) => false,
+    };
+    ksops_rs::run(ksops_rs::Process {
+        args: env::args_os().skip(1).collect(),
+        var: &|name| env::var_os(name),
+        dir: PathBuf::new(),
+        stdin: &mut stdin,
+        stdin_is_device,
+        stdout: &mut Stream(own(io::stdout())),
+        stderr: &mut io::stderr(),
+        ask_passphrase: ksops_rs::terminal::ask_passphrase,
+    })
+    .into()
+}
+
+/// No core dumps, of this process and of those that it runs. On Linux this
+/// also keeps other processes of the same user from looking into the memory
+/// and the environment of this one. Where the system refuses, work goes on.
+fn keep_memory_private() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    let _ = setrlimit(Resource::Core, none);
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
+}
+
+/// A descriptor as a file: `io::stdin` and `io::stdout` take one that cannot
+/// be read or written for an empty one, and all would seem well.
+fn own(stream: impl AsFd) -> io::Result<File> {
+    stream.as_fd().try_clone_to_owned().map(File::from)
+}
+
+/// A stream that may not be there at all: the error comes with its first use.
+struct Stream(io::Result<File>);
+
+impl Stream {
+    fn file(&mut self) -> io::Result<&mut File> {
+        self.0
+            .as_mut()
+            .map_err(|error| io::Error::new(error.kind(), error.to_string()))
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.file()?.read(buffer)
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file()?.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file()?.flush()
+    }
+}

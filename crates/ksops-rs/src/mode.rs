@@ -1,0 +1,135 @@
+//! What to do, from argv alone.
+
+use std::ffi::{OsStr, OsString};
+
+/// The names of the subcommands: they win over a file of the same name.
+const SUBCOMMANDS: &[&str] = &["decrypt", "doctor", "install"];
+
+/// What the arguments ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mode {
+    /// Help on stdout: it was asked for.
+    Help,
+    /// The version on stdout.
+    Version,
+    /// Help on stderr and exit code 1: the arguments make no sense.
+    Usage,
+    /// No arguments: a ResourceList on stdin, if stdin is piped.
+    Krm,
+    /// One argument: the generator manifest, whatever it looks like.
+    Legacy(OsString),
+    /// A subcommand with its arguments, its name first.
+    Subcommand(Vec<OsString>),
+}
+
+impl Mode {
+    /// Decides by the arguments behind the program's name. Nothing is parsed
+    /// as an option here: in the plugin modes argv comes from a repository.
+    ///
+    /// ```
+    /// use ksops_rs::mode::Mode;
+    /// assert_eq!(Mode::of(["--verbose"]), Mode::Legacy("--verbose".into()));
+    /// assert_eq!(Mode::of(["a.yaml", "b.yaml"]), Mode::Usage);
+    /// ```
+    pub fn of(args: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+        match args.as_slice() {
+            [] => Mode::Krm,
+            [name, ..] if is_subcommand(name) => Mode::Subcommand(args),
+            [help, name] if help == "help" && is_subcommand(name) => {
+                Mode::Subcommand(vec![name.clone(), "--help".into()])
+            }
+            [one] if one == "--help" || one == "help" => Mode::Help,
+            [one] if one == "--version" => Mode::Version,
+            [one] => Mode::Legacy(one.clone()),
+            _ => Mode::Usage,
+        }
+    }
+}
+
+fn is_subcommand(name: &OsStr) -> bool {
+    SUBCOMMANDS.iter().any(|known| name == *known)
+}
+
+/// The text of `--help`.
+pub const HELP: &str = "\
+ksops-rs decrypts SOPS files for kustomize, as KSOPS does.
+
+As a kustomize plugin:
+  ksops-rs GENERATOR.yaml     print what the generator names (legacy exec plugin)
+  ksops-rs < RESOURCELIST     the same as a KRM function, on stdin and stdout
+
+By hand:
+  ksops-rs decrypt [FILE]     print one file decrypted; see `ksops-rs decrypt --help`
+  ksops-rs doctor [DIR]       say why a build does not work here, and what to do
+  ksops-rs install DIR        copy the plugin into DIR, as Argo CD needs it
+  ksops-rs --version          print the version
+  ksops-rs --help             print this text
+
+A generator:
+  apiVersion: viaduct.ai/v1
+  kind: ksops
+  metadata:
+    name: secrets
+  files:                      # printed decrypted, as they are
+    - secret.enc.yaml
+  secretFrom:                 # made into a Secret
+    - metadata:
+        name: app
+      files:                  # stringData; `key=path` names the key
+        - config.yaml=app.enc.yaml
+      binaryFiles:            # data, as base64
+        - logo.enc.png
+      envs:                   # stringData, one per variable
+        - app.enc.env
+
+A name may be a glob: `secrets/*.enc.yaml`.
+
+Keys come from SOPS_AGE_KEY, SOPS_AGE_KEY_FILE and the files sops looks in,
+and from the *.agekey and *.txt of KSOPS_AGE_KEY_DIR.
+KSOPS_CONCURRENCY_LIMIT bounds how many files are decrypted at once (20).
+KSOPS_PLACEHOLDER=true renders placeholders, without any key.
+KSOPS_CONFINE=auto|off|/path limits which files are read: for Argo CD, to the
+repository of the application.
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_win_over_files() {
+        assert_eq!(Mode::of(["--help"]), Mode::Help);
+        assert_eq!(Mode::of(["help"]), Mode::Help);
+        assert_eq!(Mode::of(["--version"]), Mode::Version);
+        assert_eq!(
+            Mode::of(["decrypt"]),
+            Mode::Subcommand(vec!["decrypt".into()])
+        );
+        assert_eq!(
+            Mode::of(["help", "decrypt"]),
+            Mode::Subcommand(vec!["decrypt".into(), "--help".into()])
+        );
+    }
+
+    #[test]
+    fn any_other_single_argument_is_a_manifest() {
+        for path in ["g.yaml", "-h", "--", "-", "", "version", "./help", "--Help"] {
+            assert_eq!(Mode::of([path]), Mode::Legacy(path.into()), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn several_arguments_need_a_subcommand() {
+        for args in [
+            ["a", "b"],
+            ["--help", "x"],
+            ["--version", "--help"],
+            ["help", "x"],
+            ["a", "decrypt"],
+        ] {
+            assert_eq!(Mode::of(args), Mode::Usage, "{args:?}");
+        }
+        assert_eq!(Mode::of(Vec::<OsString>::new()), Mode::Krm);
+    }
+}

@@ -1,0 +1,83 @@
+//! YAML texts that people or kustomize wrote.
+
+use go_yaml::{Document, Kind, Limits, NodeId};
+
+use crate::{Error, Result};
+
+/// Bounds for manifests, ResourceLists and the texts that go into them.
+const LIMITS: Limits = Limits {
+    depth: 200,
+    nodes: 2_000_000,
+    documents: 100_000,
+};
+
+/// Reads all documents of a text; `name` is what messages call it. What a
+/// person can do about an error is for the caller to say.
+pub(crate) fn parse<'a>(name: &str, bytes: &'a [u8]) -> Result<Vec<Document<'a>>> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+        Error::new(format!("{name}: line {line}: not UTF-8 text"))
+    })?;
+    go_yaml::parse(text, &LIMITS).map_err(|error| Error::new(format!("{name}: {error}")))
+}
+
+/// Whether these nodes hold no more than [`LIMITS`] allows once aliases are
+/// expanded into copies. Long texts count as several nodes.
+pub(crate) fn is_bounded(document: &Document<'_>, nodes: &[NodeId]) -> bool {
+    const NODE_SIZE: usize = 128;
+    let mut open = nodes.to_vec();
+    let mut budget = LIMITS.nodes;
+    while let Some(node) = open.pop() {
+        let size = match &document.node(document.follow(node)).kind {
+            Kind::Scalar { value, .. } => 1 + value.len() / NODE_SIZE,
+            Kind::Sequence { items, .. } => {
+                open.extend(items);
+                1
+            }
+            Kind::Mapping { entries, .. } => {
+                open.extend(entries.iter().flat_map(|(key, value)| [key, value]));
+                1
+            }
+            Kind::Alias(_) => 1,
+        };
+        let Some(left) = budget.checked_sub(size) else {
+            return false;
+        };
+        if open.len() > left {
+            return false;
+        }
+        budget = left;
+    }
+    true
+}
+
+/// The value of a field of a mapping; the last one where there are several.
+pub(crate) fn field(document: &Document<'_>, mapping: NodeId, name: &str) -> Option<NodeId> {
+    let Kind::Mapping { entries, .. } = &document.node(document.follow(mapping)).kind else {
+        return None;
+    };
+    entries
+        .iter()
+        .rev()
+        .find(|&&(key, _)| text(document, key) == Some(name))
+        .map(|&(_, value)| value)
+}
+
+/// The text of a scalar.
+pub(crate) fn text<'a>(document: &'a Document<'_>, node: NodeId) -> Option<&'a str> {
+    match &document.node(document.follow(node)).kind {
+        Kind::Scalar { value, .. } => Some(value),
+        _ => None,
+    }
+}
+
+/// Whether the node is a plain null.
+pub(crate) fn is_null(document: &Document<'_>, node: NodeId) -> bool {
+    let node = document.node(document.follow(node));
+    matches!(
+        &node.kind,
+        Kind::Scalar { value, style: go_yaml::ScalarStyle::Plain }
+            if node.tag().is_none() && matches!(&**value, "" | "~" | "null" | "Null" | "NULL")
+    )
+}

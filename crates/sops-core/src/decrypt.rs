@@ -1,0 +1,304 @@
+//! From ciphertext to plaintext: every value is opened in place and counted
+//! for the MAC.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+};
+
+use sha2::{Digest, Sha256};
+
+use crate::{
+    Error, ErrorKind, Result,
+    cipher::{Cipher, Failure, NONCE_SIZE, Opened, Sealed},
+    keys::DataKey,
+    limits,
+    mac::{self, Mac, with_plaintext},
+    metadata::Metadata,
+    selection::Selection,
+    tree::{Comment, Mapping, Value},
+    walk::{Place, Visitor, walk},
+};
+
+/// Something odd about a file that does not keep it from being read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Warning {
+    kind: WarningKind,
+    key_path: String,
+}
+
+/// The kinds of [`Warning`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum WarningKind {
+    /// A comment that should be encrypted cannot be decrypted. It is kept as
+    /// it stands: very old releases of sops left comments in clear.
+    ClearComment,
+    /// A value is marked as a comment where no comment can stand. It counts as
+    /// null, so the MAC does not hold.
+    MisplacedComment,
+}
+
+impl Warning {
+    /// The kind.
+    pub fn kind(&self) -> WarningKind {
+        self.kind
+    }
+
+    /// Where: the key path of the value, or of what the comment stands in.
+    pub fn key_path(&self) -> &str {
+        &self.key_path
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.key_path)?;
+        f.write_str(match self.kind {
+            WarningKind::ClearComment => {
+                "a comment is not encrypted, or not for this place; it is kept as it stands"
+            }
+            WarningKind::MisplacedComment => {
+                "a value is marked as a comment, which only an item of a list can be"
+            }
+        })
+    }
+}
+
+/// What came of opening a tree.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    pub(crate) warnings: Vec<Warning>,
+    /// The key paths of values in clear that look like `ENC[…]`.
+    pub(crate) clear_ciphertexts: Vec<String>,
+}
+
+/// The nonces of a file, to be used again for values that did not change.
+#[derive(Default)]
+pub(crate) struct Nonces(HashMap<[u8; 32], VecDeque<[u8; NONCE_SIZE]>>);
+
+impl Nonces {
+    /// Type, place and plaintext in one hash, so that no plaintext is kept.
+    fn key(kind: &str, aad: &[u8], plaintext: &[u8]) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update((kind.len() as u64).to_be_bytes());
+        hash.update(kind);
+        hash.update((aad.len() as u64).to_be_bytes());
+        hash.update(aad);
+        hash.update(plaintext);
+        hash.finalize().into()
+    }
+
+    fn keep(&mut self, kind: &str, aad: &[u8], plaintext: &[u8], nonce: &[u8]) {
+        if let Ok(nonce) = nonce.try_into() {
+            let key = Self::key(kind, aad, plaintext);
+            self.0.entry(key).or_default().push_back(nonce);
+        }
+    }
+
+    /// The nonce that this very text had before. Equal texts under one key
+    /// (items of a list) get theirs in order.
+    pub(crate) fn take(
+        &mut self,
+        kind: &str,
+        aad: &[u8],
+        plaintext: &[u8],
+    ) -> Option<[u8; NONCE_SIZE]> {
+        self.0
+            .get_mut(&Self::key(kind, aad, plaintext))?
+            .pop_front()
+    }
+
+    /// A copy of the table: nonces are used up by each encryption.
+    pub(crate) fn copy(&self) -> Self {
+        Nonces(self.0.clone())
+    }
+}
+
+/// How `ENC[…]` names the type of a value; `None` for what is never
+/// encrypted.
+pub(crate) fn kind_of(value: &Value) -> Option<&'static str> {
+    Some(match value {
+        Value::String(_) => "str",
+        Value::Int(_) => "int",
+        Value::Float(_) => "float",
+        Value::Bool(_) => "bool",
+        Value::Time(_) => "time",
+        Value::Null | Value::Mapping(_) | Value::List(_) => return None,
+    })
+}
+
+/// The cipher for a data key.
+pub(crate) fn cipher(data_key: &DataKey) -> Result<Cipher> {
+    Cipher::new(data_key.as_bytes()).ok_or_else(|| {
+        Error::new(
+            ErrorKind::DataKey,
+            format!(
+                "the data key has {} bytes, not 32",
+                data_key.as_bytes().len()
+            ),
+        )
+        .advise("the sops block was changed: restore it from version control")
+    })
+}
+
+/// Decrypts a tree in place. The MAC, undecided yet, is returned beside what
+/// else was found.
+pub(crate) fn open(
+    tree: &mut [Mapping],
+    metadata: &Metadata,
+    cipher: &Cipher,
+    nonces: Option<&mut Nonces>,
+) -> Result<(Mac, Outcome)> {
+    let mut opener = Opener {
+        cipher,
+        mac: Mac::new(metadata.mac_only_encrypted),
+        nonces,
+        outcome: Outcome::default(),
+        buffer: Vec::new(),
+    };
+    let mut selection = Selection::new(&metadata.rule);
+    walk(tree, &mut selection, &mut opener)?;
+    Ok((opener.mac, opener.outcome))
+}
+
+/// Checks a file's MAC against the one of its values.
+pub(crate) fn check_mac(
+    computed: Mac,
+    metadata: &Metadata,
+    cipher: &Cipher,
+    nonces: Option<&mut Nonces>,
+) -> Result<()> {
+    const ADVICE: &str = "the file was changed after it was encrypted: restore it from version \
+                          control, and make changes with `sops edit`";
+    let error = |message: &str| Error::new(ErrorKind::Mac, message).advise(ADVICE);
+    if metadata.mac.is_empty() {
+        return Err(error("the file has no MAC").at_key("sops.mac"));
+    }
+    let aad = metadata.last_modified.to_rfc3339_seconds();
+    let mut nonce = Vec::new();
+    let stored = cipher
+        .open(metadata.mac.as_bytes(), aad.as_bytes(), Some(&mut nonce))
+        .map_err(|why| {
+            error("the MAC cannot be decrypted")
+                .at_key("sops.mac")
+                .because(why)
+        })?;
+    let Opened::Value(Value::String(stored)) = stored else {
+        return Err(error("the MAC is not a string").at_key("sops.mac"));
+    };
+    let computed = computed.finish();
+    if !mac::equal(stored.as_bytes(), computed.as_bytes()) {
+        return Err(error("the MAC does not match the values"));
+    }
+    if let Some(nonces) = nonces {
+        nonces.keep("str", aad.as_bytes(), stored.as_bytes(), &nonce);
+    }
+    Ok(())
+}
+
+struct Opener<'a> {
+    cipher: &'a Cipher,
+    mac: Mac,
+    nonces: Option<&'a mut Nonces>,
+    outcome: Outcome,
+    /// The ciphertext of the value before: its memory holds the plaintext of
+    /// the next, so that no value needs new memory.
+    buffer: Vec<u8>,
+}
+
+impl Opener<'_> {
+    fn open(&mut self, text: &[u8], aad: &[u8]) -> std::result::Result<Opened, Failure> {
+        let buffer = std::mem::take(&mut self.buffer);
+        let Some(nonces) = self.nonces.as_deref_mut() else {
+            return self.cipher.open_in(buffer, text, aad, None);
+        };
+        let mut nonce = Vec::new();
+        let opened = self.cipher.open_in(buffer, text, aad, Some(&mut nonce))?;
+        match &opened {
+            Opened::Comment(text) => nonces.keep("comment", aad, text, &nonce),
+            Opened::Value(value) => {
+                if let Some(kind) = kind_of(value) {
+                    with_plaintext(value, |bytes| nonces.keep(kind, aad, bytes, &nonce));
+                }
+            }
+        }
+        Ok(opened)
+    }
+
+    fn warn(&mut self, kind: WarningKind, place: &Place<'_>) {
+        if self.outcome.warnings.len() == limits::WARNINGS {
+            return;
+        }
+        self.outcome.warnings.push(Warning {
+            kind,
+            key_path: place.key_path(),
+        });
+    }
+}
+
+impl Visitor for Opener<'_> {
+    fn value(&mut self, place: &Place<'_>, value: &mut Value) -> Result<Option<Comment>> {
+        if !place.selected {
+            if let Value::String(text) = value
+                && self.outcome.clear_ciphertexts.len() < limits::WARNINGS
+                && Sealed::parse(text.as_bytes()).is_some()
+            {
+                self.outcome.clear_ciphertexts.push(place.key_path());
+            }
+            self.mac.add(value, false);
+            return Ok(None);
+        }
+        let Value::String(text) = value else {
+            return Err(Error::new(
+                ErrorKind::Decrypt,
+                format!("{} where an encrypted value belongs", value.kind()),
+            )
+            .at_key(place.key_path())
+            .advise(Failure::NotSealed.advice()));
+        };
+        // The empty string is never encrypted.
+        if text.is_empty() {
+            return Ok(None);
+        }
+        match self.open(text.as_bytes(), place.aad) {
+            Ok(Opened::Value(opened)) => {
+                self.mac.add(&opened, true);
+                if let Value::String(ciphertext) = std::mem::replace(value, opened) {
+                    self.buffer = ciphertext.into_bytes();
+                }
+                Ok(None)
+            }
+            Ok(Opened::Comment(text)) => Ok(Some(Comment {
+                text: text.into(),
+                inline: false,
+            })),
+            // What stands for a key is then a piece of an encrypted value.
+            Err(why @ Failure::Piece) => Err(Error::new(ErrorKind::Decrypt, why.to_string())
+                .at_key(place.parent_path())
+                .advise(why.advice())),
+            Err(why) => Err(Error::new(ErrorKind::Decrypt, why.to_string())
+                .at_key(place.key_path())
+                .advise(why.advice())),
+        }
+    }
+
+    fn comment(&mut self, place: &Place<'_>, comment: &mut Comment) -> Result<Option<Value>> {
+        if place.selected && !comment.text.is_empty() {
+            match self.open(comment.text.as_bytes(), place.aad) {
+                Ok(Opened::Comment(text)) => {
+                    comment.text = text.into();
+                    comment.inline = false;
+                }
+                // Ancient releases; then the place is kept too.
+                Ok(Opened::Value(Value::String(text))) => comment.text = text,
+                Ok(Opened::Value(_)) | Err(_) => self.warn(WarningKind::ClearComment, place),
+            }
+        }
+        Ok(None)
+    }
+
+    fn misplaced_comment(&mut self, place: &Place<'_>) {
+        self.warn(WarningKind::MisplacedComment, place);
+    }
+}

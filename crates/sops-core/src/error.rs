@@ -1,0 +1,228 @@
+//! The one public error.
+
+use std::fmt;
+
+use crate::keys::Report;
+
+/// The result of reading or writing a SOPS file.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong, where, and what can be done.
+///
+/// Never holds a value from the file, encrypted or not. [`fmt::Display`]
+/// prints one line: `file: line N: key path: message`; the chain of
+/// [`source`](std::error::Error::source)s says why; [`Error::advice`] is what
+/// a person can do.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    file: Option<String>,
+    line: Option<u32>,
+    key_path: Option<String>,
+    message: String,
+    advice: Option<String>,
+    report: Option<Report>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// The kinds of failure, for callers that act on them.
+///
+/// [`fmt::Display`] prints the name in lower case, with hyphens: `data-key`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The text is not of its format.
+    Syntax,
+    /// The text is of its format, but holds what SOPS has no value for: a key
+    /// that is not text, an integer beyond 64 bits.
+    Tree,
+    /// There is no SOPS metadata: the file is not encrypted.
+    NotEncrypted,
+    /// The SOPS metadata cannot be understood.
+    Metadata,
+    /// A bound of [`limits`](crate::limits) was hit.
+    Limit,
+    /// No key at hand opens the file. [`Error::report`] says why.
+    DataKey,
+    /// A value cannot be decrypted.
+    Decrypt,
+    /// The MAC is missing, damaged, or not that of the values.
+    Mac,
+    /// The data cannot be written in the format that was asked for.
+    Emit,
+    /// The data cannot be encrypted.
+    Encrypt,
+    /// The data cannot be encrypted because it has keys that belong to sops:
+    /// most likely it is encrypted already.
+    AlreadyEncrypted,
+    /// A path to a value (`["a"][0]`) is not written as one.
+    Path,
+    /// A path leads nowhere.
+    NotFound,
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ErrorKind::Syntax => "syntax",
+            ErrorKind::Tree => "tree",
+            ErrorKind::NotEncrypted => "not-encrypted",
+            ErrorKind::Metadata => "metadata",
+            ErrorKind::Limit => "limit",
+            ErrorKind::DataKey => "data-key",
+            ErrorKind::Decrypt => "decrypt",
+            ErrorKind::Mac => "mac",
+            ErrorKind::Emit => "emit",
+            ErrorKind::Encrypt => "encrypt",
+            ErrorKind::AlreadyEncrypted => "already-encrypted",
+            ErrorKind::Path => "path",
+            ErrorKind::NotFound => "not-found",
+        })
+    }
+}
+
+impl Error {
+    /// An error of this kind with a message: a lower-case fragment.
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Error(Box::new(Inner {
+            kind,
+            file: None,
+            line: None,
+            key_path: None,
+            message: message.into(),
+            advice: None,
+            report: None,
+            source: None,
+        }))
+    }
+
+    /// Names the line, counted from 1.
+    pub(crate) fn at_line(mut self, line: u32) -> Self {
+        self.0.line = Some(line);
+        self
+    }
+
+    /// Names the key path, as in `data.password`.
+    pub(crate) fn at_key(mut self, path: impl Into<String>) -> Self {
+        self.0.key_path = Some(path.into());
+        self
+    }
+
+    /// Names the key that the key path so far stands under.
+    pub(crate) fn below(mut self, parent: String) -> Self {
+        self.0.key_path = Some(match self.0.key_path.take() {
+            Some(path) => format!("{parent}.{path}"),
+            None => parent,
+        });
+        self
+    }
+
+    /// Says what a person can do.
+    pub(crate) fn advise(mut self, advice: impl Into<String>) -> Self {
+        self.0.advice = Some(advice.into());
+        self
+    }
+
+    /// Says what a person can do, where nothing better is known.
+    pub(crate) fn or_advise(mut self, advice: &str) -> Self {
+        self.0.advice.get_or_insert_with(|| advice.into());
+        self
+    }
+
+    /// Says why, by another error.
+    pub(crate) fn because(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// Attaches what was tried to open the data key.
+    pub(crate) fn with_report(mut self, report: Report) -> Self {
+        self.0.report = Some(report);
+        self
+    }
+
+    /// Names the file.
+    #[must_use]
+    pub fn in_file(mut self, file: impl Into<String>) -> Self {
+        self.0.file = Some(file.into());
+        self
+    }
+
+    /// The same for the eyes of more people than those who run this program:
+    /// see [`Report::redacted`]. Other errors are the same for everybody.
+    #[must_use]
+    pub fn redacted(mut self) -> Self {
+        if let Some(report) = self.0.report.take().map(Report::redacted) {
+            self.0.advice = Some(report.advice().into());
+            self.0.report = Some(report);
+        }
+        self
+    }
+
+    /// What went wrong, without the place where.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The kind of failure.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The file, if the caller named it.
+    pub fn file(&self) -> Option<&str> {
+        self.0.file.as_deref()
+    }
+
+    /// The line, counted from 1.
+    pub fn line(&self) -> Option<u32> {
+        self.0.line
+    }
+
+    /// The path of the key whose value failed, as in `data.password`.
+    pub fn key_path(&self) -> Option<&str> {
+        self.0.key_path.as_deref()
+    }
+
+    /// What a person can do about it.
+    pub fn advice(&self) -> Option<&str> {
+        self.0.advice.as_deref()
+    }
+
+    /// For [`ErrorKind::DataKey`]: what was tried, and where keys were looked
+    /// for.
+    pub fn report(&self) -> Option<&Report> {
+        self.0.report.as_ref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.0.file {
+            write!(f, "{file}: ")?;
+        }
+        if let Some(line) = self.0.line {
+            write!(f, "line {line}: ")?;
+        }
+        if let Some(path) = &self.0.key_path {
+            write!(f, "{path}: ")?;
+        }
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Error({:?}: {self})", self.0.kind)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|e| e as _)
+    }
+}

@@ -1,0 +1,215 @@
+//! Tree to INI text.
+
+use std::collections::HashMap;
+
+use super::{COMMENT, DEFAULT_SECTION, DELIMITERS, TRIPLE, find_any, read::reads_as, trim};
+use crate::{
+    Result,
+    format::{Style, dotenv::plain_scalar, emit_error},
+    secret::SecretBuf,
+    tree::{Mapping, MappingItem, Text, Value},
+    walk::push_printable,
+};
+
+/// Writes every section, keys aligned, a blank line between sections.
+///
+/// # Errors
+///
+/// [`ErrorKind::Emit`](crate::ErrorKind::Emit) for a top-level value that is
+/// no section, a mapping or list in a section, and text that INI has no
+/// quotes for.
+pub(crate) fn write(tree: &[Mapping], _style: &Style, out: &mut SecretBuf) -> Result<()> {
+    let mut sections = tree
+        .iter()
+        .flat_map(Mapping::entries)
+        .enumerate()
+        .peekable();
+    while let Some((i, (name, value))) = sections.next() {
+        let Value::Mapping(section) = value else {
+            return Err(emit_error(format!(
+                "an INI file consists of sections, and this is {}",
+                value.kind()
+            ))
+            .at_key(shown(&[name]))
+            .advise("choose another output type, such as json"));
+        };
+        if name.is_empty() || name.as_bytes().contains(&b'\n') {
+            return Err(emit_error("an INI section needs a name of one line")
+                .advise("choose another output type, such as json"));
+        }
+        let mut items = section.items.iter().peekable();
+        if let Some(MappingItem::Comment(comment)) =
+            items.next_if(|item| matches!(item, MappingItem::Comment(_)))
+        {
+            write_comment(&comment.text, out);
+        }
+        let is_default = i == 0 && name.as_bytes().eq_ignore_ascii_case(DEFAULT_SECTION);
+        let keys = Key::collect(name, items)?;
+        if is_default && keys.is_empty() {
+            continue;
+        }
+        if !is_default {
+            out.push(b"[");
+            out.push(name.as_bytes());
+            out.push(b"]\n");
+        }
+        write_keys(name, &keys, out)?;
+        if sections.peek().is_some() {
+            out.push(b"\n");
+        }
+    }
+    Ok(())
+}
+
+fn shown(path: &[&Text]) -> String {
+    let mut shown = String::new();
+    for (i, key) in path.iter().enumerate() {
+        if i > 0 {
+            shown.push('.');
+        }
+        push_printable(&mut shown, &key.to_utf8_lossy());
+    }
+    shown
+}
+
+struct Key<'a> {
+    name: &'a Text,
+    value: &'a Value,
+    comment: Option<&'a Text>,
+}
+
+impl<'a> Key<'a> {
+    /// A section's keys, each with the comment behind it. A repeated key takes
+    /// the place of the first, as when it is read.
+    fn collect(
+        section: &Text,
+        items: impl Iterator<Item = &'a MappingItem>,
+    ) -> Result<Vec<Key<'a>>> {
+        let mut keys: Vec<Key<'a>> = Vec::new();
+        let mut places: HashMap<&Text, usize> = HashMap::new();
+        // The key that the next comment belongs to.
+        let mut last = None;
+        for item in items {
+            match item {
+                MappingItem::Comment(comment) => {
+                    if let Some(key) = last.and_then(|at: usize| keys.get_mut(at)) {
+                        key.comment = Some(&comment.text);
+                    }
+                }
+                MappingItem::Entry { key: name, value } => {
+                    if name.is_empty() || name.as_bytes().contains(&b'\n') {
+                        return Err(emit_error("an INI key needs a name of one line")
+                            .at_key(shown(&[section]))
+                            .advise("choose another output type, such as json"));
+                    }
+                    let at = *places.entry(name).or_insert(keys.len());
+                    match keys.get_mut(at) {
+                        Some(key) => key.value = value,
+                        None => keys.push(Key {
+                            name,
+                            value,
+                            comment: None,
+                        }),
+                    }
+                    last = Some(at);
+                }
+            }
+        }
+        Ok(keys)
+    }
+
+    /// What stands around the name.
+    fn quote(&self) -> &'static [u8] {
+        let name = self.name.as_bytes();
+        if name.contains(&b'"') || find_any(name, DELIMITERS).is_some() {
+            b"`"
+        } else if name.contains(&b'`') {
+            TRIPLE
+        } else {
+            b""
+        }
+    }
+}
+
+fn write_keys(section: &Text, keys: &[Key<'_>], out: &mut SecretBuf) -> Result<()> {
+    let width = keys
+        .iter()
+        .map(|key| key.name.len() + 2 * key.quote().len())
+        .max()
+        .unwrap_or(0);
+    for key in keys {
+        out.check_room()?;
+        if let Some(comment) = key.comment {
+            write_comment(comment, out);
+        }
+        let mut value = SecretBuf::default();
+        if !plain_scalar(key.value, &mut value) {
+            return Err(
+                emit_error(format!("an INI key cannot hold {}", key.value.kind()))
+                    .at_key(shown(&[section, key.name]))
+                    .advise("keep nested data in YAML or JSON"),
+            );
+        }
+        let start = out.as_bytes().len();
+        for quote in value_quotes(value.as_bytes()) {
+            out.truncate(start);
+            out.push(key.quote());
+            out.push(key.name.as_bytes());
+            out.push(key.quote());
+            out.push(&vec![b' '; width - key.name.len() - 2 * key.quote().len()]);
+            out.push(b" = ");
+            out.push(quote);
+            out.push(value.as_bytes());
+            out.push(quote);
+            out.push(b"\n");
+            let line = out.as_bytes().get(start..).unwrap_or_default();
+            if reads_as(line).is_some_and(|(name, read)| {
+                name == *key.name && read.as_bytes() == value.as_bytes()
+            }) {
+                break;
+            }
+            out.truncate(start);
+        }
+        if out.as_bytes().len() == start {
+            return Err(emit_error("INI has no quotes for this key or value")
+                .at_key(shown(&[section, key.name]))
+                .advise("choose another output type, such as json"));
+        }
+    }
+    Ok(())
+}
+
+/// The quotes that go-ini would put around a value, then those that it would
+/// understand, where its own choice does not read back (`"x"` with quotes of
+/// its own, a backslash at the end).
+fn value_quotes(value: &[u8]) -> [&'static [u8]; 3] {
+    if find_any(value, b"\n`").is_some() {
+        [TRIPLE, b"`", b""]
+    } else if find_any(value, COMMENT).is_some() {
+        [b"`", TRIPLE, b""]
+    } else if trim(value).len() != value.len() {
+        [b"\"", b"`", TRIPLE]
+    } else {
+        [b"", b"`", TRIPLE]
+    }
+}
+
+/// Writes a comment above what it belongs to.
+fn write_comment(comment: &Text, out: &mut SecretBuf) {
+    if comment.is_empty() {
+        return;
+    }
+    for line in comment.as_bytes().split(|b| *b == b'\n') {
+        let (sign, text): (&[u8], &[u8]) = match line {
+            [sign @ (b'#' | b';'), ..] => (
+                std::slice::from_ref(sign),
+                line.get(1..).unwrap_or_default(),
+            ),
+            _ => (b";", line),
+        };
+        out.push(sign);
+        out.push(b" ");
+        out.push(trim(text));
+        out.push(b"\n");
+    }
+}

@@ -1,0 +1,176 @@
+//! The one line of a report that says what a person can do.
+
+use super::{Flaw, Found, Location, Outcome, PathHint, Place, Report, report::shorten};
+
+/// Chooses the advice that is most likely to help.
+pub(super) fn choose(report: &Report) -> String {
+    let age = || report.recipients().filter(|r| r.kind == "age");
+    let closed = || {
+        let groups = report.groups().iter().filter(|group| !group.opened);
+        groups
+            .flat_map(|group| &group.recipients)
+            .filter(|r| r.kind == "age")
+    };
+    if report.recipients().next().is_none() {
+        return "restore the file from version control: its `sops` block lists no keys".into();
+    }
+    if report.opened() >= report.needed() {
+        return "restore the file from version control: its wrapped keys are not of one encryption"
+            .into();
+    }
+    if age().next().is_none() {
+        return "have somebody who can open the file add an age recipient: \
+                sops rotate -i --add-age <recipient> <file>"
+            .into();
+    }
+    let ssh = age().any(|r| r.recipient.starts_with("ssh-"));
+    if let Some(advice) = report.places().iter().find_map(|place| repair(place, ssh)) {
+        return advice;
+    }
+    if closed().all(|r| matches!(r.outcome, Outcome::Damaged { .. })) {
+        return "restore the file from version control: it was changed after it was encrypted"
+            .into();
+    }
+    let wanted: Vec<_> = closed()
+        .filter(|r| r.outcome == Outcome::NoMatch && r.needs.is_none())
+        .map(|r| shorten(&r.recipient))
+        .collect();
+    let Some(first) = wanted.first() else {
+        return "have somebody who can open the file add an age1… recipient: \
+                sops rotate -i --add-age <recipient> <file>"
+            .into();
+    };
+    let wanted = match wanted.len() {
+        1 => first.clone(),
+        2 | 3 => wanted.join(" or "),
+        more => format!("{first} or one of the {} others", more - 1),
+    };
+    let have: Vec<&String> = report
+        .places()
+        .iter()
+        .filter_map(|place| match &place.found {
+            Found::Identities { recipients, .. } => Some(recipients),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    let any = report
+        .places()
+        .iter()
+        .any(|place| matches!(place.found, Found::Identities { .. }));
+    if report.groups().len() > 1 {
+        let missing = report.needed() - report.opened();
+        let s = if missing == 1 { "" } else { "s" };
+        return format!(
+            "{missing} more key group{s} must be opened: give the private key of {wanted}"
+        );
+    }
+    match have.as_slice() {
+        [] if !any => format!(
+            "give the private key of {wanted}: its text in SOPS_AGE_KEY, or the path of its file \
+             in SOPS_AGE_KEY_FILE"
+        ),
+        [only] if only.len() < 100 => format!(
+            "give the private key of {wanted}, or have its owner add yours: \
+             sops rotate -i --add-age {only} <file>"
+        ),
+        _ => format!(
+            "the identities at hand are for other files: give the private key of {wanted}, or \
+             have its owner add your recipient with sops rotate -i --add-age"
+        ),
+    }
+}
+
+/// What to do about a place that was meant to have an identity and has none.
+fn repair(Place { location, found }: &Place, ssh: bool) -> Option<String> {
+    let named = match location {
+        Location::File {
+            variable: None,
+            path,
+        } => {
+            // Keys for logging in, which are there for other reasons.
+            if path.contains(".ssh") && !ssh {
+                return None;
+            }
+            false
+        }
+        _ => true,
+    };
+    let place = location.to_string();
+    Some(match found {
+        Found::Bad { line, flaw } => {
+            let line = line.map_or(String::new(), |line| format!("line {line} of "));
+            match flaw {
+                Flaw::PublicKey => format!("put the private key in place of {line}{place}"),
+                _ => format!("repair {line}{place}: until then none of it is used"),
+            }
+        }
+        Found::NotReadable { user, .. } => {
+            let user = user.map_or("this process".into(), |user| format!("uid {user}"));
+            format!(
+                "let {user} read {place}; for a Secret that Kubernetes mounts, by fsGroup and \
+                 defaultMode 0440"
+            )
+        }
+        Found::NotFound { hint } => match (hint, location) {
+            _ if !named => return None,
+            (
+                Some(PathHint::Key),
+                Location::File {
+                    variable: Some("SOPS_AGE_KEY_FILE"),
+                    ..
+                },
+            ) => "put the key itself in SOPS_AGE_KEY; SOPS_AGE_KEY_FILE takes the path of a file"
+                .into(),
+            (Some(PathHint::CommaList), _) => {
+                format!(
+                    "put all the keys into one file, and its path in {}",
+                    variable(location)
+                )
+            }
+            (_, Location::Directory { path }) => {
+                format!("mount the keys at {path}, or correct that path")
+            }
+            (_, Location::Command { .. }) => {
+                format!("install the program of {place}, or give the whole path")
+            }
+            _ => format!(
+                "correct the path in {}, or mount the key there",
+                variable(location)
+            ),
+        },
+        Found::Directory => format!("name a file in {}, not a directory", variable(location)),
+        Found::NoKeyFiles => format!("put the keys into {place} as *.agekey or *.txt"),
+        Found::Empty => format!("put an identity into {place}: a line AGE-SECRET-KEY-…"),
+        Found::NeedsPassphrase => {
+            format!("give a key without a passphrase in place of {place}: nobody can be asked here")
+        }
+        Found::WrongPassphrase => format!("give the right passphrase for {place}"),
+        Found::TooMuchWork => format!("encrypt {place} again with a lower scrypt work factor"),
+        Found::NotACommand | Found::CommandFailed { .. } => {
+            format!(
+                "run the command of {} by hand to see why it fails",
+                variable(location)
+            )
+        }
+        Found::NotAllowed => format!(
+            "give the identity in SOPS_AGE_KEY or SOPS_AGE_KEY_FILE: this program does not run {}",
+            variable(location)
+        ),
+        Found::RelativeConfig => "make XDG_CONFIG_HOME an absolute path".into(),
+        _ => return None,
+    })
+}
+
+/// The variable of a place, or the place itself.
+fn variable(location: &Location) -> String {
+    match location {
+        Location::Variable { variable }
+        | Location::Command { variable, .. }
+        | Location::File {
+            variable: Some(variable),
+            ..
+        } => (*variable).into(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,153 @@
+//! What a keyring may do beyond reading files, if its owner says so.
+
+use std::{
+    fmt,
+    io::Read,
+    process::{Command, Stdio},
+};
+
+use zeroize::Zeroizing;
+
+use super::place::Found;
+
+type Prompt = dyn Fn(&str) -> Option<Zeroizing<String>> + Send + Sync;
+type Run = dyn Fn(&KeyCommand<'_>) -> Result<Zeroizing<Vec<u8>>, Found> + Send + Sync;
+
+/// What a [`Keyring`](super::Keyring) may do to get at identities: nothing,
+/// unless said so. Without a way to ask for passphrases, protected keys are
+/// reported as such; without a way to run commands, so are
+/// `SOPS_AGE_KEY_CMD` and `SOPS_AGE_SSH_PRIVATE_KEY_CMD`.
+///
+/// ```
+/// use sops_core::keys::Callbacks;
+///
+/// let callbacks = Callbacks::none()
+///     .prompt(|what| {
+///         eprintln!("the passphrase of {what}, please");
+///         None
+///     })
+///     .run_commands();
+/// ```
+#[derive(Default)]
+pub struct Callbacks {
+    pub(super) prompt: Option<Box<Prompt>>,
+    pub(super) run: Option<Box<Run>>,
+}
+
+impl Callbacks {
+    /// Neither prompts nor commands.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Asks for passphrases with this function. It is given the place of the
+    /// key, as in `SOPS_AGE_KEY_FILE (/keys/age.txt)`, and called at most once
+    /// for each key, when no other identity will do; `None` means that no
+    /// passphrase can be had.
+    #[must_use]
+    pub fn prompt(
+        mut self,
+        ask: impl Fn(&str) -> Option<Zeroizing<String>> + Send + Sync + 'static,
+    ) -> Self {
+        self.prompt = Some(Box::new(ask));
+        self
+    }
+
+    /// Runs commands with this function, which gives back what they print. It
+    /// is called at most once for each command and recipient, when the
+    /// identities at hand will not do. Of [`Found`], [`Found::NotFound`] and
+    /// [`Found::CommandFailed`] are meant as its errors.
+    #[must_use]
+    pub fn run(
+        mut self,
+        run: impl Fn(&KeyCommand<'_>) -> Result<Zeroizing<Vec<u8>>, Found> + Send + Sync + 'static,
+    ) -> Self {
+        self.run = Some(Box::new(run));
+        self
+    }
+
+    /// Runs commands as subprocesses, as sops does: found in `PATH`, with the
+    /// environment of this process and `SOPS_AGE_RECIPIENT`, without standard
+    /// input, and with standard error thrown away.
+    #[must_use]
+    pub fn run_commands(self) -> Self {
+        self.run(subprocess)
+    }
+}
+
+impl fmt::Debug for Callbacks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Callbacks")
+            .field("prompt", &self.prompt.is_some())
+            .field("run", &self.run.is_some())
+            .finish()
+    }
+}
+
+/// A command that prints identities: the words of `SOPS_AGE_KEY_CMD` or
+/// `SOPS_AGE_SSH_PRIVATE_KEY_CMD`.
+///
+/// They are split with the rules of a POSIX shell (quotes, backslashes, `#`
+/// comments), and nothing is expanded. Unlike in Go's `shlex`, which sops
+/// uses, a backslash in double quotes stays before all but `$`, `` ` ``, `"`,
+/// `\` and the end of a line, as in a shell.
+pub struct KeyCommand<'a> {
+    pub(super) words: &'a [String],
+    pub(super) recipient: &'a str,
+}
+
+impl KeyCommand<'_> {
+    /// The program.
+    pub fn program(&self) -> &str {
+        self.words.first().map_or("", String::as_str)
+    }
+
+    /// Its arguments. They may be secret.
+    pub fn args(&self) -> &[String] {
+        self.words.get(1..).unwrap_or_default()
+    }
+
+    /// The recipient that an identity is wanted for: to be the value of
+    /// `SOPS_AGE_RECIPIENT`.
+    pub fn recipient(&self) -> &str {
+        self.recipient
+    }
+}
+
+impl fmt::Debug for KeyCommand<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "KeyCommand({} …)",
+            super::report::printable(self.program())
+        )
+    }
+}
+
+fn subprocess(command: &KeyCommand<'_>) -> Result<Zeroizing<Vec<u8>>, Found> {
+    let failed = |code| Found::CommandFailed { code };
+    let mut child = Command::new(command.program())
+        .args(command.args())
+        .env("SOPS_AGE_RECIPIENT", command.recipient())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => Found::NotFound { hint: None },
+            _ => failed(None),
+        })?;
+    let mut out = Zeroizing::new(Vec::with_capacity(64 * 1024));
+    let read = match child.stdout.take() {
+        // One byte more than is allowed shows that there is too much.
+        Some(stdout) => stdout
+            .take(crate::limits::KEY_FILE_SIZE as u64 + 1)
+            .read_to_end(&mut out),
+        None => Ok(0),
+    };
+    let status = child.wait().map_err(|_| failed(None))?;
+    if read.is_err() || !status.success() {
+        return Err(failed(status.code()));
+    }
+    Ok(out)
+}

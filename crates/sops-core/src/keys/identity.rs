@@ -1,0 +1,350 @@
+//! Private keys as text: which kinds there are, and what is wrong with a line
+//! that is none (age-identities §3, §4).
+
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+};
+
+use age::DecryptError;
+use age_core::format::{FileKey, Stanza};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::hybrid;
+use crate::limits;
+
+/// One private key, and its public one.
+#[derive(Clone)]
+pub(super) struct Identity {
+    recipient: Arc<LazyRecipient>,
+    key: Arc<dyn age::Identity + Send + Sync>,
+}
+
+/// A public key is computed when somebody asks: to open a file with the only
+/// identity there is, nobody does.
+type LazyRecipient = LazyLock<String, Box<dyn FnOnce() -> String + Send>>;
+
+impl Identity {
+    pub(super) fn new(recipient: String, key: Arc<dyn age::Identity + Send + Sync>) -> Self {
+        Self::lazy(Box::new(|| recipient), key)
+    }
+
+    fn lazy(
+        recipient: Box<dyn FnOnce() -> String + Send>,
+        key: Arc<dyn age::Identity + Send + Sync>,
+    ) -> Self {
+        Identity {
+            recipient: Arc::new(LazyLock::new(recipient)),
+            key,
+        }
+    }
+
+    /// The public key, as a file's metadata names it.
+    pub(super) fn recipient(&self) -> &str {
+        &self.recipient
+    }
+}
+
+impl age::Identity for Identity {
+    fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, DecryptError>> {
+        self.key.unwrap_stanza(stanza)
+    }
+}
+
+/// A source that cannot be used, because one of its lines is no identity.
+pub(super) struct Bad {
+    /// Counted from 1; `None` where it is not about one line.
+    pub(super) line: Option<usize>,
+    pub(super) flaw: Flaw,
+}
+
+/// What is wrong with the text of a key. Never holds any of the text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Flaw {
+    /// `age1…` or `ssh-…`.
+    PublicKey,
+    /// UTF-16, as PowerShell's `>` writes it.
+    Utf16,
+    /// UTF-8 with a byte order mark.
+    ByteOrderMark,
+    /// Neither UTF-8 nor anything else that was recognised.
+    NotText,
+    /// The key stands in quotes.
+    Quoted,
+    /// Something stands before or after the key on its line.
+    Surrounded,
+    /// The key is in lower case.
+    LowerCase,
+    /// Base64 of an identity file.
+    Base64,
+    /// A key of the right kind, but incomplete or mistyped.
+    Damaged,
+    /// An identity of an age plugin.
+    Plugin,
+    /// An SSH private key in a place for age identities.
+    SshKey,
+    /// An age identity in a place for SSH private keys.
+    AgeIdentity,
+    /// An OpenPGP key.
+    PgpKey,
+    /// No SSH private key, where one is expected.
+    NotSsh,
+    /// An SSH private key that is cut short or mistyped.
+    SshDamaged,
+    /// An SSH private key that is neither ed25519 nor RSA.
+    SshKind,
+    /// A private key in PEM forms other than OpenSSH's.
+    SshForm,
+    /// No identity at all.
+    Unknown,
+    /// A line of more than 64 KiB.
+    LongLine,
+    /// More than 1024 identities.
+    TooMany,
+    /// An age file that is not encrypted with a passphrase.
+    NotPassphrase,
+    /// An age file that cannot be read.
+    AgeFile,
+    /// More than 16 MiB.
+    TooLarge,
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Flaw::PublicKey => {
+                "a public key, where the private one belongs (it starts with AGE-SECRET-KEY-)"
+            }
+            Flaw::Utf16 => "the text is UTF-16; save it as UTF-8",
+            Flaw::ByteOrderMark => {
+                "the text starts with a byte order mark; save it as UTF-8 without one"
+            }
+            Flaw::NotText => "not text",
+            Flaw::Quoted => "the key stands in quotes; remove them",
+            Flaw::Surrounded => {
+                "there is something before or after the key; it must have the line to itself, \
+                 without blanks"
+            }
+            Flaw::LowerCase => "the key is in lower case; it must be in upper case",
+            Flaw::Base64 => "the text is Base64; decode it first",
+            Flaw::Damaged => "a damaged private key: characters are missing or wrong",
+            Flaw::Plugin => {
+                "an identity of an age plugin, which is not supported: a key file must not \
+                 choose a program to run"
+            }
+            Flaw::SshKey => {
+                "an SSH private key; name its file in SOPS_AGE_SSH_PRIVATE_KEY_FILE instead"
+            }
+            Flaw::AgeIdentity => {
+                "an age identity, where an SSH private key belongs; name its file in \
+                 SOPS_AGE_KEY_FILE instead"
+            }
+            Flaw::PgpKey => "an OpenPGP key, which is not supported",
+            Flaw::NotSsh => "not an SSH private key",
+            Flaw::SshDamaged => "a damaged SSH private key",
+            Flaw::SshKind => "an SSH key of a kind that age cannot use; only ed25519 and RSA work",
+            Flaw::SshForm => {
+                "a private key in an old form; `ssh-keygen -p -f <file>` rewrites it in OpenSSH's"
+            }
+            Flaw::Unknown => "not an age identity (it starts with AGE-SECRET-KEY-)",
+            Flaw::LongLine => "a line of more than 64 KiB",
+            Flaw::TooMany => "more than 1024 identities",
+            Flaw::NotPassphrase => "an age file that is not encrypted with a passphrase",
+            Flaw::AgeFile => "a damaged age file",
+            Flaw::TooLarge => "more than 16 MiB",
+        })
+    }
+}
+
+/// How many identities a line may hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Words {
+    /// One: a file.
+    One,
+    /// Several with white space between: `SOPS_AGE_KEY`.
+    Several,
+}
+
+/// Reads the text of an identity file. One bad line makes all of it bad, as
+/// in sops.
+pub(super) fn parse(bytes: &[u8], words: Words) -> Result<Vec<Identity>, Bad> {
+    let text = text(bytes)?;
+    let mut identities = Vec::new();
+    for (number, line) in (1..).zip(text.split('\n')) {
+        let bad = |flaw| Bad {
+            line: Some(number),
+            flaw,
+        };
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        if line.len() > limits::IDENTITY_LINE {
+            return Err(bad(Flaw::LongLine));
+        }
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let mut read = |word: &str| {
+            if identities.len() >= limits::IDENTITIES {
+                return Err(bad(Flaw::TooMany));
+            }
+            identities.push(identity(word).map_err(bad)?);
+            Ok(())
+        };
+        match words {
+            Words::One => read(line)?,
+            Words::Several => {
+                for word in line.split_whitespace() {
+                    // The whole line says more of what is wrong than a word.
+                    read(word).map_err(|Bad { flaw, .. }| match flaw {
+                        Flaw::Unknown => bad(diagnose(line)),
+                        flaw => bad(flaw),
+                    })?;
+                }
+            }
+        }
+    }
+    Ok(identities)
+}
+
+/// The bytes as text, if they are UTF-8 without a byte order mark.
+fn text(bytes: &[u8]) -> Result<&str, Bad> {
+    let bad = |flaw| Err(Bad { line: None, flaw });
+    // Keys are ASCII: without a mark, every other byte of UTF-16 is zero.
+    let zeros_at = |parity| {
+        bytes.len() >= 4
+            && bytes
+                .iter()
+                .take(64)
+                .skip(parity)
+                .step_by(2)
+                .all(|b| *b == 0)
+    };
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return bad(Flaw::Utf16);
+    }
+    if zeros_at(0) || zeros_at(1) {
+        return bad(Flaw::Utf16);
+    }
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        return bad(Flaw::ByteOrderMark);
+    }
+    std::str::from_utf8(bytes).or_else(|_| bad(Flaw::NotText))
+}
+
+/// Reads one identity, which must be all of the text.
+fn identity(text: &str) -> Result<Identity, Flaw> {
+    if text.starts_with(hybrid::IDENTITY_PREFIX) {
+        if let Some(key) = hybrid::Identity::parse(text) {
+            return Ok(Identity::new(key.recipient().to_string(), Arc::new(key)));
+        }
+    } else if text.starts_with("AGE-SECRET-KEY-1")
+        && let Ok(key) = text.parse::<age::x25519::Identity>()
+    {
+        let secret = key.clone();
+        let recipient = move || secret.to_public().to_string();
+        return Ok(Identity::lazy(Box::new(recipient), Arc::new(key)));
+    }
+    Err(diagnose(text))
+}
+
+/// Why a line is no identity.
+fn diagnose(line: &str) -> Flaw {
+    const SECRET: &str = "AGE-SECRET-KEY-";
+    let bare = line.trim().trim_matches(['"', '\'', '`', '“', '”']);
+    let upper = line.to_ascii_uppercase();
+    let upper = Zeroizing::new(upper);
+    if bare.starts_with("AGE-PLUGIN-") {
+        Flaw::Plugin
+    } else if let Some(start) = upper.find(SECRET) {
+        let key = line.get(start..).unwrap_or_default();
+        let length = key
+            .find(|c: char| !c.is_ascii_alphanumeric() && c != '-')
+            .unwrap_or(key.len());
+        let quotes = |c: Option<char>| c.is_some_and(|c| "\"'`“”".contains(c));
+        if quotes(line.get(..start).and_then(|l| l.chars().next_back()))
+            || quotes(key.get(length..).and_then(|l| l.chars().next()))
+        {
+            Flaw::Quoted
+        } else if start > 0 || length < key.len() {
+            Flaw::Surrounded
+        } else if !line.starts_with(SECRET) {
+            Flaw::LowerCase
+        } else {
+            Flaw::Damaged
+        }
+    } else if bare.starts_with("age1") || bare.starts_with("ssh-") {
+        Flaw::PublicKey
+    } else if bare.starts_with("-----BEGIN PGP") {
+        Flaw::PgpKey
+    } else if bare.starts_with("-----BEGIN") {
+        Flaw::SshKey
+    } else if is_base64(bare) {
+        Flaw::Base64
+    } else {
+        Flaw::Unknown
+    }
+}
+
+/// Whether it is Base64 of how an identity file starts: of a key, or of the
+/// comments that `age-keygen` writes.
+pub(super) fn is_base64(text: &str) -> bool {
+    const STARTS: [&str; 3] = ["QUdFLVNFQ1JFVC1LRVkt", "IyBjcmVhdGVk", "IyBwdWJsaWMga2V5"];
+    STARTS.iter().any(|start| text.starts_with(start))
+}
+
+/// An SSH private key, perhaps encrypted.
+pub(super) enum Ssh {
+    Open(Identity),
+    Encrypted {
+        recipient: String,
+        key: Box<age::ssh::EncryptedKey>,
+    },
+}
+
+/// Reads an SSH private key: OpenSSH's form, or PKCS #1 of an RSA key.
+pub(super) fn parse_ssh(bytes: &[u8]) -> Result<Ssh, Flaw> {
+    let text = text(bytes).map_err(|bad| bad.flaw)?;
+    let Some(start) = text.find("-----BEGIN ") else {
+        return Err(if text.to_ascii_uppercase().contains("AGE-SECRET-KEY-") {
+            Flaw::AgeIdentity
+        } else if text.trim_start().starts_with("ssh-") {
+            Flaw::PublicKey
+        } else {
+            Flaw::NotSsh
+        });
+    };
+    let pem = Zeroizing::new(text.get(start..).unwrap_or_default().replace("\r\n", "\n"));
+    if pem.starts_with("-----BEGIN AGE ") {
+        return Err(Flaw::AgeIdentity);
+    } else if pem.starts_with("-----BEGIN PGP ") {
+        return Err(Flaw::PgpKey);
+    } else if !["OPENSSH", "RSA"]
+        .iter()
+        .any(|form| pem.starts_with(&format!("-----BEGIN {form} PRIVATE KEY-----")))
+    {
+        return Err(Flaw::SshForm);
+    }
+    let key =
+        age::ssh::Identity::from_buffer(pem.as_bytes(), None).map_err(|_| Flaw::SshDamaged)?;
+    let recipient = || {
+        age::ssh::Recipient::try_from(key.clone())
+            .map(|r| r.to_string())
+            .map_err(|_| Flaw::SshKind)
+    };
+    match &key {
+        age::ssh::Identity::Unencrypted(_) => {
+            let recipient = recipient()?;
+            Ok(Ssh::Open(Identity::new(recipient, Arc::new(key))))
+        }
+        age::ssh::Identity::Encrypted(encrypted) => Ok(Ssh::Encrypted {
+            recipient: recipient()?,
+            key: Box::new(encrypted.clone()),
+        }),
+        age::ssh::Identity::Unsupported(age::ssh::UnsupportedKey::EncryptedPem) => {
+            Err(Flaw::SshForm)
+        }
+        age::ssh::Identity::Unsupported(_) => Err(Flaw::SshKind),
+    }
+}

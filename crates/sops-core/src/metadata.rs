@@ -1,0 +1,288 @@
+//! The `sops` block as plain data (sops-format §2).
+
+mod read;
+mod write;
+
+use std::fmt;
+
+use crate::{Error, ErrorKind, Result, keys::printable};
+
+/// Who can open the file, which values are encrypted, and the MAC.
+#[derive(Clone, PartialEq, Default)]
+pub struct Metadata {
+    /// The key groups: one in most files; more with Shamir's secret sharing.
+    pub key_groups: Vec<KeyGroup>,
+    /// How many groups must be opened; 0 where the file does not say.
+    pub shamir_threshold: usize,
+    /// When the file was encrypted: the time that authenticates the MAC.
+    pub last_modified: crate::Timestamp,
+    /// The encrypted MAC (`ENC[…]`); empty where the file has none.
+    pub mac: String,
+    /// Which values are encrypted.
+    pub rule: Rule,
+    /// Whether only encrypted values count for the MAC.
+    pub mac_only_encrypted: bool,
+    /// The sops release that wrote the file; empty where the file does not
+    /// say.
+    pub version: String,
+}
+
+/// Leaves out the MAC, which is an encrypted value like others.
+impl fmt::Debug for Metadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metadata")
+            .field("key_groups", &self.key_groups)
+            .field("shamir_threshold", &self.shamir_threshold)
+            .field("last_modified", &self.last_modified)
+            .field("rule", &self.rule)
+            .field("mac_only_encrypted", &self.mac_only_encrypted)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl AsRef<Metadata> for Metadata {
+    fn as_ref(&self) -> &Metadata {
+        self
+    }
+}
+
+impl Metadata {
+    /// The recipients of all key groups, in file order.
+    pub fn keys(&self) -> impl Iterator<Item = &MasterKey> {
+        self.key_groups.iter().flat_map(|group| &group.keys)
+    }
+
+    /// What the `sops` command asks of the version before it decrypts, and
+    /// its library (so KSOPS) does not: that it is there, and is `1.…` or a
+    /// semantic version (sops-format §2.4).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Metadata`] where it is not.
+    ///
+    /// ```
+    /// use sops_core::metadata::Metadata;
+    /// let metadata = |version: &str| Metadata { version: version.into(), ..Metadata::default() };
+    /// assert!(metadata("3.13.2").check_version_for_cli().is_ok());
+    /// assert!(metadata("1.14").check_version_for_cli().is_ok());
+    /// assert!(metadata("3.7").check_version_for_cli().is_err());
+    /// ```
+    pub fn check_version_for_cli(&self) -> Result<()> {
+        let error = |message: &str| {
+            Error::new(ErrorKind::Metadata, message)
+                .at_key("sops.version")
+                .advise(
+                    "restore the sops block as sops wrote it; `version` looks like 3.13.2 there",
+                )
+        };
+        if self.version.is_empty() {
+            return Err(error("the version of sops that wrote the file is missing"));
+        }
+        let version = self.version.strip_prefix('v').unwrap_or(&self.version);
+        if self.version.starts_with("1.") || is_semver(version) {
+            return Ok(());
+        }
+        Err(error("not a version (major.minor.patch)"))
+    }
+}
+
+/// Whether a text is a semantic version: three numbers without superfluous
+/// zeros, then perhaps a pre-release and build metadata.
+fn is_semver(version: &str) -> bool {
+    let numeric = |s: &str| {
+        !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit()) && (s == "0" || !s.starts_with('0'))
+    };
+    let word = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let (version, build) = match version.split_once('+') {
+        Some((version, build)) => (version, Some(build)),
+        None => (version, None),
+    };
+    let (core, pre) = match version.split_once('-') {
+        Some((core, pre)) => (core, Some(pre)),
+        None => (version, None),
+    };
+    let pre_word = |s: &str| word(s) && (numeric(s) || !s.bytes().all(|b| b.is_ascii_digit()));
+    core.split('.').count() == 3
+        && core.split('.').all(numeric)
+        && pre.is_none_or(|pre| pre.split('.').all(pre_word))
+        && build.is_none_or(|build| build.split('.').all(word))
+}
+
+/// Which values are encrypted: at most one rule per file (sops-format §2.7).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Rule {
+    /// All but those under a key that ends so. `_unencrypted` where the file
+    /// names no rule.
+    UnencryptedSuffix(String),
+    /// Only those under a key that ends so.
+    EncryptedSuffix(String),
+    /// All but those under a key that matches.
+    UnencryptedRegex(String),
+    /// Only those under a key that matches.
+    EncryptedRegex(String),
+    /// All but those below a comment that matches.
+    UnencryptedCommentRegex(String),
+    /// Only those below a comment that matches.
+    EncryptedCommentRegex(String),
+}
+
+impl Default for Rule {
+    fn default() -> Self {
+        Rule::UnencryptedSuffix("_unencrypted".into())
+    }
+}
+
+impl Rule {
+    /// The name of the metadata field that holds this rule, and its text.
+    pub fn field(&self) -> (&'static str, &str) {
+        match self {
+            Rule::UnencryptedSuffix(text) => ("unencrypted_suffix", text),
+            Rule::EncryptedSuffix(text) => ("encrypted_suffix", text),
+            Rule::UnencryptedRegex(text) => ("unencrypted_regex", text),
+            Rule::EncryptedRegex(text) => ("encrypted_regex", text),
+            Rule::UnencryptedCommentRegex(text) => ("unencrypted_comment_regex", text),
+            Rule::EncryptedCommentRegex(text) => ("encrypted_comment_regex", text),
+        }
+    }
+
+    /// The regex of the rule, if it is one.
+    pub(crate) fn regex(&self) -> Option<&str> {
+        match self {
+            Rule::UnencryptedSuffix(_) | Rule::EncryptedSuffix(_) => None,
+            rule => Some(rule.field().1),
+        }
+    }
+}
+
+/// One key group: any key of it opens the group's share of the data key.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct KeyGroup {
+    /// The keys in the order in which the file lists them (sops-format §2.6).
+    pub keys: Vec<MasterKey>,
+}
+
+/// One entry of a key group: the data key (or its share), wrapped for one
+/// recipient.
+#[derive(Clone, PartialEq)]
+pub enum MasterKey {
+    /// An age recipient.
+    Age {
+        /// The recipient as the file labels it. A label only: it is not
+        /// authenticated.
+        recipient: String,
+        /// The armored age file that holds the data key.
+        enc: String,
+    },
+    /// A kind of key that this crate cannot open.
+    Other {
+        /// Which kind.
+        kind: OtherKind,
+        /// How the file names the key: ARN, fingerprint, URL.
+        id: String,
+        /// The entry as it was read, to be written back unchanged.
+        fields: crate::tree::Mapping,
+    },
+}
+
+/// Leaves out the wrapped key.
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, id) = match self {
+            MasterKey::Age { recipient, .. } => ("age", recipient),
+            MasterKey::Other { kind, id, .. } => (kind.name(), id),
+        };
+        write!(f, "MasterKey({kind} {})", printable(id))
+    }
+}
+
+/// The kinds of master key that sops has and this crate cannot open yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OtherKind {
+    /// AWS KMS (`kms`).
+    AwsKms,
+    /// Google Cloud KMS (`gcp_kms`).
+    GcpKms,
+    /// Huawei Cloud KMS (`hckms`).
+    HuaweiKms,
+    /// Azure Key Vault (`azure_kv`).
+    AzureKeyVault,
+    /// HashiCorp Vault transit (`hc_vault`).
+    Vault,
+    /// OpenPGP (`pgp`).
+    Pgp,
+}
+
+impl OtherKind {
+    const ALL: [OtherKind; 6] = [
+        OtherKind::AwsKms,
+        OtherKind::GcpKms,
+        OtherKind::HuaweiKms,
+        OtherKind::AzureKeyVault,
+        OtherKind::Vault,
+        OtherKind::Pgp,
+    ];
+
+    /// The name of its list in the metadata, and of the kind in sops's
+    /// `--decryption-order`.
+    pub fn name(self) -> &'static str {
+        match self {
+            OtherKind::AwsKms => "kms",
+            OtherKind::GcpKms => "gcp_kms",
+            OtherKind::HuaweiKms => "hckms",
+            OtherKind::AzureKeyVault => "azure_kv",
+            OtherKind::Vault => "hc_vault",
+            OtherKind::Pgp => "pgp",
+        }
+    }
+
+    /// The fields of an entry that hold text, and whether an empty one is
+    /// left out when written.
+    fn fields(self) -> &'static [(&'static str, bool)] {
+        match self {
+            OtherKind::AwsKms => &[
+                ("arn", false),
+                ("aws_profile", false),
+                ("created_at", false),
+                ("enc", false),
+                ("role", true),
+            ],
+            OtherKind::GcpKms => &[
+                ("created_at", false),
+                ("enc", false),
+                ("resource_id", false),
+            ],
+            OtherKind::HuaweiKms => &[("created_at", false), ("enc", false), ("key_id", false)],
+            OtherKind::AzureKeyVault => &[
+                ("created_at", false),
+                ("enc", false),
+                ("name", false),
+                ("vault_url", false),
+                ("version", false),
+            ],
+            OtherKind::Vault => &[
+                ("created_at", false),
+                ("enc", false),
+                ("engine_path", false),
+                ("key_name", false),
+                ("vault_address", false),
+            ],
+            OtherKind::Pgp => &[("created_at", false), ("enc", false), ("fp", false)],
+        }
+    }
+
+    /// The fields that together say which key it is.
+    fn id_fields(self) -> &'static [&'static str] {
+        match self {
+            OtherKind::AwsKms => &["arn"],
+            OtherKind::GcpKms => &["resource_id"],
+            OtherKind::HuaweiKms => &["key_id"],
+            OtherKind::AzureKeyVault => &["vault_url", "name", "version"],
+            OtherKind::Vault => &["vault_address", "engine_path", "key_name"],
+            OtherKind::Pgp => &["fp"],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,229 @@
+//! Single values out of a tree.
+
+use go_yaml::number;
+
+use crate::{
+    Error, ErrorKind, Result,
+    tree::{ListItem, Mapping, Text, Value},
+    walk::push_printable,
+};
+
+/// One step on the way to a value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// Into a mapping, by key.
+    Key(String),
+    /// Into a list, by place, counted from 0. As in sops, comments in the
+    /// list count too.
+    Index(usize),
+}
+
+impl From<&str> for Step {
+    fn from(key: &str) -> Self {
+        Step::Key(key.into())
+    }
+}
+
+impl From<String> for Step {
+    fn from(key: String) -> Self {
+        Step::Key(key)
+    }
+}
+
+impl From<usize> for Step {
+    fn from(index: usize) -> Self {
+        Step::Index(index)
+    }
+}
+
+/// Reads a path as `sops decrypt --extract` takes it: `["a"]['b'][0]`, without
+/// escapes.
+///
+/// # Errors
+///
+/// [`ErrorKind::Path`].
+///
+/// ```
+/// use sops_core::query::{Step, parse_path};
+/// assert_eq!(
+///     parse_path(r#"["a"][0]"#).unwrap(),
+///     [Step::Key("a".into()), Step::Index(0)]
+/// );
+/// assert!(parse_path("a.b").is_err());
+/// ```
+pub fn parse_path(path: &str) -> Result<Vec<Step>> {
+    let error = |message: &str| {
+        Error::new(ErrorKind::Path, message).advise(r#"write it as in '["a"]["b"][0]'"#)
+    };
+    let mut components = path.split('[');
+    if components.next().is_some_and(|before| !before.is_empty()) {
+        return Err(error("the path does not start with ["));
+    }
+    let mut steps = Vec::new();
+    for component in components {
+        let component = component
+            .strip_suffix(']')
+            .ok_or_else(|| error("a component of the path does not end with ]"))?;
+        let quoted = ['"', '\''].into_iter().find_map(|quote| {
+            component.strip_prefix(quote).map(|rest| {
+                rest.strip_suffix(quote)
+                    .ok_or_else(|| error("a key of the path has no closing quote"))
+            })
+        });
+        steps.push(match quoted {
+            Some(key) => Step::Key(key?.into()),
+            None => Step::Index(component.parse().map_err(|_| {
+                error("a component of the path is neither a key in quotes nor a number")
+            })?),
+        });
+    }
+    if steps.is_empty() {
+        return Err(error("the path is empty"));
+    }
+    Ok(steps)
+}
+
+/// The value that stands at a path.
+///
+/// # Errors
+///
+/// [`ErrorKind::NotFound`] with the path up to where it leads nowhere.
+pub(crate) fn find<'a>(document: &'a Mapping, path: &[Step]) -> Result<&'a Value> {
+    let mut shown = String::new();
+    let mut mapping = Some(document);
+    let mut found: Option<&'a Value> = None;
+    for step in path {
+        match step {
+            Step::Key(key) => {
+                if !shown.is_empty() {
+                    shown.push('.');
+                }
+                push_printable(&mut shown, key);
+            }
+            Step::Index(index) => shown.push_str(&format!("[{index}]")),
+        }
+        let error = |message: &str| {
+            Error::new(ErrorKind::NotFound, message)
+                .at_key(shown.as_str())
+                .advise("look the path up in the encrypted file: its keys are readable")
+        };
+        let value = match (step, mapping, found) {
+            (Step::Key(key), Some(mapping), _) => mapping
+                .get(key)
+                .ok_or_else(|| error("there is no such key"))?,
+            (Step::Index(index), _, Some(Value::List(list))) => match list.items.get(*index) {
+                Some(ListItem::Value(value)) => value,
+                Some(ListItem::Comment(_)) => return Err(error("this is a comment")),
+                None => return Err(error("the list is shorter than that")),
+            },
+            (Step::Key(_), ..) => return Err(error("a key, but no mapping stands there")),
+            (Step::Index(_), ..) => return Err(error("a number, but no list stands there")),
+        };
+        mapping = value.as_mapping();
+        found = Some(value);
+    }
+    found.ok_or_else(|| Error::new(ErrorKind::Path, "the path is empty"))
+}
+
+/// Every scalar of a mapping with its path: keys and places joined with dots.
+/// Ints of JSON files were floats to those who flatten with Go.
+pub(crate) fn flatten(mapping: &Mapping, json_numbers: bool) -> Vec<(String, Text)> {
+    let mut out = Vec::new();
+    for (key, value) in mapping.entries() {
+        flatten_value(
+            key.to_utf8_lossy().into_owned(),
+            value,
+            json_numbers,
+            &mut out,
+        );
+    }
+    out
+}
+
+fn flatten_value(path: String, value: &Value, json: bool, out: &mut Vec<(String, Text)>) {
+    let text: Text = match value {
+        Value::Mapping(mapping) => {
+            for (key, value) in mapping.entries() {
+                flatten_value(format!("{path}.{}", key.to_utf8_lossy()), value, json, out);
+            }
+            return;
+        }
+        Value::List(list) => {
+            for (i, value) in list.values().enumerate() {
+                flatten_value(format!("{path}.{i}"), value, json, out);
+            }
+            return;
+        }
+        Value::Null => "null".into(),
+        Value::Bool(bool) => bool.to_string().into(),
+        Value::Int(int) if json => number::general(*int as f64).to_string().into(),
+        Value::Int(int) => int.to_string().into(),
+        Value::Float(float) => number::general(*float).to_string().into(),
+        Value::String(text) => text.clone(),
+        Value::Time(time) => go_time(time).into(),
+    };
+    out.push((path, text));
+}
+
+/// A moment as Go's `fmt.Sprint` prints it: `2001-12-14 21:59:43.1 -0500
+/// -0500`.
+fn go_time(time: &crate::Timestamp) -> String {
+    let text = time.to_rfc3339_nano();
+    let (date, rest) = text.split_once('T').unwrap_or((&text, ""));
+    let clock = rest.split(['Z', '+', '-']).next().unwrap_or_default();
+    if time.offset_minutes == 0 {
+        return format!("{date} {clock} +0000 UTC");
+    }
+    let sign = if time.offset_minutes < 0 { '-' } else { '+' };
+    let offset = time.offset_minutes.unsigned_abs();
+    let zone = format!("{sign}{:02}{:02}", offset / 60, offset % 60);
+    format!("{date} {clock} {zone} {zone}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths() {
+        assert_eq!(
+            parse_path(r#"["a b"]['c"'][12]"#).unwrap(),
+            ["a b".into(), "c\"".into(), Step::Index(12)]
+        );
+        for (path, message) in [
+            ("", "the path is empty"),
+            ("a", "the path does not start with ["),
+            ("[\"a\"", "a component of the path does not end with ]"),
+            (
+                "[a]",
+                "a component of the path is neither a key in quotes nor a number",
+            ),
+            ("[\"a]", "a key of the path has no closing quote"),
+            ("[\"]", "a key of the path has no closing quote"),
+            (
+                "[]",
+                "a component of the path is neither a key in quotes nor a number",
+            ),
+            (
+                "[-1]",
+                "a component of the path is neither a key in quotes nor a number",
+            ),
+        ] {
+            assert_eq!(parse_path(path).unwrap_err().to_string(), message, "{path}");
+        }
+    }
+
+    #[test]
+    fn moments() {
+        for (text, expected) in [
+            ("2001-12-14T00:00:00Z", "2001-12-14 00:00:00 +0000 UTC"),
+            (
+                "2001-12-14T21:59:43.1-05:00",
+                "2001-12-14 21:59:43.1 -0500 -0500",
+            ),
+        ] {
+            let time = crate::Timestamp::parse_rfc3339(text).unwrap();
+            assert_eq!(go_time(&time), expected);
+        }
+    }
+}
