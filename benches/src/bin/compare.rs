@@ -7,25 +7,40 @@
 //! `DIR` is what `make-corpus` wrote; `OTHER` is the path of any ksops binary,
 //! or of sops if that is its name. `COMPARE_RUNS` is the number of turns, 21
 //! unless set. All programs run once in every turn; ratios are medians over
-//! turns, so that what else the machine does falls on all alike.
+//! turns, so that what else the machine does falls on all alike. The yardstick
+//! of the big file, granit-parser going through all its events, takes its turn
+//! too, inside this process.
 
 use std::{
     env,
     error::Error,
-    fmt,
+    fmt, fs,
+    hint::black_box,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
+use granit_parser::Parser;
 use wait4::Wait4;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
-/// One program on one case.
+/// What is measured: it has a name, and takes its turns.
 struct Subject {
     name: String,
-    program: PathBuf,
+    work: Work,
+}
+
+enum Work {
+    Program(Program),
+    /// granit-parser drains a file.
+    Drain(PathBuf),
+}
+
+/// One program on one case.
+struct Program {
+    path: PathBuf,
     args: Vec<PathBuf>,
     /// The working directory: relative paths of a generator start there.
     dir: PathBuf,
@@ -37,8 +52,8 @@ struct Subject {
 #[derive(Clone, Copy)]
 struct Run {
     wall: Duration,
-    /// Peak resident memory in KiB.
-    memory: u64,
+    /// Peak resident memory in KiB, where it is a process of its own.
+    memory: Option<u64>,
 }
 
 fn main() -> Result {
@@ -59,65 +74,61 @@ fn main() -> Result {
         }
         subjects
     };
-    let ours_on = |case: &str| plugin(&ours, &dir.join(case));
+    let ours_on = |case: &str| plugin(&ours, &dir.join(case), None);
 
     let mut one = with("one", ours_on("one"));
-    one.insert(
-        0,
-        Subject {
-            name: "an empty program".into(),
-            program: empty,
-            args: Vec::new(),
-            dir: dir.join("one"),
-            limit: None,
-        },
-    );
+    let nothing = Program {
+        path: empty,
+        args: Vec::new(),
+        dir: dir.join("one"),
+        limit: None,
+    };
+    one.insert(0, Subject::new("an empty program", Work::Program(nothing)));
     report("one Secret", turns * 5, &one)?;
 
     let mut many = with("files200", ours_on("files200"));
-    many.insert(0, {
-        let mut one = ours_on("one");
-        one.name += ", one Secret";
-        one
-    });
+    many.insert(0, ours_on("one").on("one Secret"));
     report("200 files, 20 data keys", turns, &many)?;
 
-    let big = with("values20000", ours_on("values20000"));
+    let mut big = with("values20000", ours_on("values20000"));
+    let file = dir.join("values20000/0000.enc.yaml");
+    big.insert(
+        0,
+        Subject::new("granit-parser drains it", Work::Drain(file)),
+    );
     report("20,000 values", turns, &big)?;
 
     let mut distinct = with("keys1000", ours_on("keys1000"));
-    let mut alone = ours_on("keys1000");
-    alone.limit = Some("1");
-    alone.name += ", KSOPS_CONCURRENCY_LIMIT=1";
-    distinct.insert(0, alone);
+    let alone = plugin(&ours, &dir.join("keys1000"), Some("1"));
+    distinct.insert(0, alone.on("KSOPS_CONCURRENCY_LIMIT=1"));
     report("1,000 files, 1,000 data keys", turns, &distinct)
 }
 
-fn plugin(program: &Path, case: &Path) -> Subject {
-    Subject {
-        name: label(program),
-        program: program.into(),
+fn plugin(path: &Path, case: &Path, limit: Option<&'static str>) -> Subject {
+    let program = Program {
+        path: path.into(),
         args: vec!["generator.yaml".into()],
         dir: case.into(),
-        limit: None,
-    }
+        limit,
+    };
+    Subject::new(label(path), Work::Program(program))
 }
 
 /// Another program, if it can do the case: sops decrypts one file.
-fn subject(program: &Path, case: &Path) -> Option<Subject> {
-    if program.file_name()? != "sops" {
-        return Some(plugin(program, case));
+fn subject(path: &Path, case: &Path) -> Option<Subject> {
+    if path.file_name()? != "sops" {
+        return Some(plugin(path, case, None));
     }
     if case.join("0001.enc.yaml").exists() {
         return None;
     }
-    Some(Subject {
-        name: label(program),
-        program: program.into(),
+    let program = Program {
+        path: path.into(),
         args: vec!["decrypt".into(), "0000.enc.yaml".into()],
         dir: case.into(),
         limit: None,
-    })
+    };
+    Some(Subject::new(label(path), Work::Program(program)))
 }
 
 fn label(program: &Path) -> String {
@@ -126,8 +137,48 @@ fn label(program: &Path) -> String {
 }
 
 impl Subject {
+    fn new(name: impl Into<String>, work: Work) -> Self {
+        Subject {
+            name: name.into(),
+            work,
+        }
+    }
+
+    /// With a word on what is special here.
+    fn on(mut self, what: &str) -> Self {
+        self.name = format!("{}, {what}", self.name);
+        self
+    }
+
     fn run(&self) -> Result<Run> {
-        let mut command = Command::new(&self.program);
+        match &self.work {
+            Work::Program(program) => program
+                .run()
+                .map_err(|error| format!("{}: {error}", self.name).into()),
+            Work::Drain(file) => {
+                let text = fs::read_to_string(file)?;
+                let start = Instant::now();
+                drain(&text)?;
+                Ok(Run {
+                    wall: start.elapsed(),
+                    memory: None,
+                })
+            }
+        }
+    }
+}
+
+/// Goes through all events of a YAML text.
+fn drain(text: &str) -> Result {
+    for event in Parser::new_from_str(text) {
+        black_box(event?);
+    }
+    Ok(())
+}
+
+impl Program {
+    fn run(&self) -> Result<Run> {
+        let mut command = Command::new(&self.path);
         command
             .args(&self.args)
             .current_dir(&self.dir)
@@ -142,12 +193,12 @@ impl Subject {
         let ended = command.spawn()?.wait4()?;
         let wall = start.elapsed();
         if !ended.status.success() {
-            return Err(format!("{} failed", self.name).into());
+            return Err("it failed".into());
         }
         Ok(Run {
             wall,
             // In bytes, whatever the system counts in.
-            memory: ended.rusage.maxrss / 1024,
+            memory: Some(ended.rusage.maxrss / 1024),
         })
     }
 }
@@ -170,7 +221,11 @@ fn report(case: &str, turns: usize, subjects: &[Subject]) -> Result {
         let ratios = own.iter().zip(runs.first().into_iter().flatten());
         let ratios = ratios.map(|(own, first)| own.wall.as_secs_f64() / first.wall.as_secs_f64());
         let wall = median(own.iter().map(|run| run.wall.as_secs_f64() * 1e3));
-        let memory = median(own.iter().map(|run| run.memory as f64 / 1024.0));
+        let memory = median(
+            own.iter()
+                .filter_map(|run| run.memory)
+                .map(|kib| kib as f64 / 1024.0),
+        );
         let line = Line {
             wall,
             memory,
@@ -195,7 +250,12 @@ impl fmt::Display for Line {
             memory,
             ratio,
         } = self;
-        write!(f, "{wall:>9.3} {memory:>9.2} {ratio:>7.3}")
+        write!(f, "{wall:>9.3} ")?;
+        match memory.is_nan() {
+            true => write!(f, "{:>9}", "")?,
+            false => write!(f, "{memory:>9.2}")?,
+        }
+        write!(f, " {ratio:>7.3}")
     }
 }
 
