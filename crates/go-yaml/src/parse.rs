@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::scan::{CommentKind, Pos, Scanner, TokenKind};
+use crate::scan::{CommentKind, Pos, Scanner, Token, TokenKind};
 use crate::{Comments, Document, Error, Kind, Mark, Node, NodeId, Result};
 
 /// Bounds on what is read, so that a hostile text costs an error and not the
@@ -116,31 +116,6 @@ fn control_character(text: &str, at: usize) -> Error {
     }
 }
 
-/// What the parser decides by, without holding on to the token.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Next {
-    StreamEnd,
-    VersionDirective,
-    TagDirective,
-    DocumentStart,
-    DocumentEnd,
-    BlockSequenceStart,
-    BlockMappingStart,
-    BlockEnd,
-    FlowSequenceStart,
-    FlowSequenceEnd,
-    FlowMappingStart,
-    FlowMappingEnd,
-    BlockEntry,
-    FlowEntry,
-    Key,
-    Value,
-    Alias,
-    Anchor,
-    Tag,
-    Scalar,
-}
-
 struct Parser<'a> {
     scanner: Scanner<'a>,
     limits: Limits,
@@ -163,34 +138,12 @@ struct Parser<'a> {
 impl<'a> Parser<'a> {
     // ---- tokens ---------------------------------------------------------
 
-    fn peek(&mut self) -> Result<(Next, Pos)> {
+    fn peek(&mut self) -> Result<(TokenKind, Pos)> {
         let token = self.scanner.peek()?;
-        let next = match token.kind {
-            TokenKind::StreamEnd => Next::StreamEnd,
-            TokenKind::VersionDirective => Next::VersionDirective,
-            TokenKind::TagDirective { .. } => Next::TagDirective,
-            TokenKind::DocumentStart => Next::DocumentStart,
-            TokenKind::DocumentEnd => Next::DocumentEnd,
-            TokenKind::BlockSequenceStart => Next::BlockSequenceStart,
-            TokenKind::BlockMappingStart => Next::BlockMappingStart,
-            TokenKind::BlockEnd => Next::BlockEnd,
-            TokenKind::FlowSequenceStart => Next::FlowSequenceStart,
-            TokenKind::FlowSequenceEnd => Next::FlowSequenceEnd,
-            TokenKind::FlowMappingStart => Next::FlowMappingStart,
-            TokenKind::FlowMappingEnd => Next::FlowMappingEnd,
-            TokenKind::BlockEntry => Next::BlockEntry,
-            TokenKind::FlowEntry => Next::FlowEntry,
-            TokenKind::Key => Next::Key,
-            TokenKind::Value => Next::Value,
-            TokenKind::Alias(_) => Next::Alias,
-            TokenKind::Anchor(_) => Next::Anchor,
-            TokenKind::Tag { .. } => Next::Tag,
-            TokenKind::Scalar { .. } => Next::Scalar,
-        };
-        let start = token.start;
+        let (next, start) = (token.kind, token.start);
         while let Some((kind, text)) = self
             .scanner
-            .next_comment(start.index, next == Next::BlockEnd)
+            .next_comment(start.index, next == TokenKind::BlockEnd)
         {
             let pending = match kind {
                 CommentKind::Head => &mut self.head,
@@ -205,8 +158,8 @@ impl<'a> Parser<'a> {
         Ok((next, start))
     }
 
-    fn take(&mut self) -> Option<TokenKind<'a>> {
-        self.scanner.take().map(|token| token.kind)
+    fn take(&mut self) -> Option<Token<'a>> {
+        self.scanner.take()
     }
 
     fn error(&self, at: Pos, message: &str) -> Error {
@@ -238,12 +191,12 @@ impl<'a> Parser<'a> {
         loop {
             let (mut next, mut start) = self.peek()?;
             if !first {
-                while next == Next::DocumentEnd {
+                while next == TokenKind::DocumentEnd {
                     self.take();
                     (next, start) = self.peek()?;
                 }
             }
-            if next == Next::StreamEnd {
+            if next == TokenKind::StreamEnd {
                 return Ok(());
             }
             if self.finished.len() >= self.limits.documents {
@@ -254,7 +207,7 @@ impl<'a> Parser<'a> {
             }
             let explicit = matches!(
                 next,
-                Next::VersionDirective | Next::TagDirective | Next::DocumentStart
+                TokenKind::VersionDirective | TokenKind::TagDirective | TokenKind::DocumentStart
             );
             self.document = Document::new();
             let root = if first && !explicit {
@@ -264,7 +217,7 @@ impl<'a> Parser<'a> {
                 self.explicit_document()?
             };
             self.document.set_root(root);
-            if self.peek()?.0 == Next::DocumentEnd {
+            if self.peek()?.0 == TokenKind::DocumentEnd {
                 self.take();
             }
             if let Some(comments) = self.pending_comments() {
@@ -300,35 +253,36 @@ impl<'a> Parser<'a> {
         let mut version_seen = false;
         loop {
             let (next, start) = self.peek()?;
-            match (next, self.take()) {
-                (Next::VersionDirective, _) => {
+            let token = self.take();
+            match (next, token) {
+                (TokenKind::VersionDirective, _) => {
                     if version_seen {
                         return Err(self.error(start, "found duplicate %YAML directive"));
                     }
                     version_seen = true;
                 }
-                (_, Some(TokenKind::TagDirective { handle, prefix })) => {
-                    if prefix.len() > TAG_PREFIX_MAX {
+                (TokenKind::TagDirective, Some(Token { name, text, .. })) => {
+                    if text.len() > TAG_PREFIX_MAX {
                         return Err(Error {
                             is_limit: true,
                             ..self.error(start, "the prefix of a %TAG directive is too long")
                         });
                     }
-                    if self.tag_handles.insert(handle, prefix).is_some() {
+                    if self.tag_handles.insert(name, text).is_some() {
                         return Err(self.error(start, "found duplicate %TAG directive"));
                     }
                 }
-                (Next::DocumentStart, _) => break,
+                (TokenKind::DocumentStart, _) => break,
                 _ => return Err(self.error(start, "did not find expected <document start>")),
             }
         }
         let (next, start) = self.peek()?;
         match next {
-            Next::VersionDirective
-            | Next::TagDirective
-            | Next::DocumentStart
-            | Next::DocumentEnd
-            | Next::StreamEnd => self.empty_scalar(start),
+            TokenKind::VersionDirective
+            | TokenKind::TagDirective
+            | TokenKind::DocumentStart
+            | TokenKind::DocumentEnd
+            | TokenKind::StreamEnd => self.empty_scalar(start),
             _ => self.node(true, false),
         }
     }
@@ -357,26 +311,26 @@ impl<'a> Parser<'a> {
 
     fn node(&mut self, block: bool, indentless: bool) -> Result<NodeId> {
         let (next, start) = self.peek()?;
-        if next == Next::Alias {
+        if next == TokenKind::Alias {
             return self.alias(start);
         }
         let mut properties = Properties::default();
         let (mut next, mut here) = (next, start);
-        if matches!(next, Next::Anchor | Next::Tag) {
+        if matches!(next, TokenKind::Anchor | TokenKind::Tag) {
             properties = self.properties(start)?;
             (next, here) = self.peek()?;
         }
-        if indentless && next == Next::BlockEntry {
+        if indentless && next == TokenKind::BlockEntry {
             return self.collection(start, properties, Self::indentless_sequence);
         }
         match next {
-            Next::Scalar => self.scalar(start, properties),
-            Next::FlowSequenceStart => self.collection(start, properties, Self::flow_sequence),
-            Next::FlowMappingStart => self.collection(start, properties, Self::flow_mapping),
-            Next::BlockSequenceStart if block => {
+            TokenKind::Scalar => self.scalar(start, properties),
+            TokenKind::FlowSequenceStart => self.collection(start, properties, Self::flow_sequence),
+            TokenKind::FlowMappingStart => self.collection(start, properties, Self::flow_mapping),
+            TokenKind::BlockSequenceStart if block => {
                 self.collection(start, properties, Self::block_sequence)
             }
-            Next::BlockMappingStart if block => {
+            TokenKind::BlockMappingStart if block => {
                 self.collection(start, properties, Self::block_mapping)
             }
             _ if properties.tag.is_some() || properties.anchor.is_some() => {
@@ -395,7 +349,7 @@ impl<'a> Parser<'a> {
 
     fn alias(&mut self, start: Pos) -> Result<NodeId> {
         let comments = self.pending_comments();
-        let Some(TokenKind::Alias(name)) = self.take() else {
+        let Some(Token { name, .. }) = self.take() else {
             return Err(self.error(start, "did not find expected alias"));
         };
         let target = match self.anchors.get(name) {
@@ -469,17 +423,15 @@ impl<'a> Parser<'a> {
         loop {
             let (next, at) = self.peek()?;
             match next {
-                Next::Anchor if properties.anchor.is_none() => {
-                    if let Some(TokenKind::Anchor(name)) = self.take() {
-                        properties.anchor = Some(name);
+                TokenKind::Anchor if properties.anchor.is_none() => {
+                    properties.anchor = self.take().map(|token| token.name);
+                }
+                TokenKind::Tag if properties.tag.is_none() => {
+                    if let Some(Token { name, text, .. }) = self.take() {
+                        properties.tag = Some(self.resolve_tag(name, text, start)?);
                     }
                 }
-                Next::Tag if properties.tag.is_none() => {
-                    if let Some(TokenKind::Tag { handle, suffix }) = self.take() {
-                        properties.tag = Some(self.resolve_tag(handle, suffix, start)?);
-                    }
-                }
-                Next::Anchor | Next::Tag => {
+                TokenKind::Anchor | TokenKind::Tag => {
                     return Err(self.error(at, "did not find expected node content"));
                 }
                 _ => return Ok(properties),
@@ -515,14 +467,14 @@ impl<'a> Parser<'a> {
 
     fn scalar(&mut self, start: Pos, properties: Properties<'a>) -> Result<NodeId> {
         let comments = self.pending_comments();
-        let Some(TokenKind::Scalar { value, style }) = self.take() else {
+        let Some(Token { text, style, .. }) = self.take() else {
             return Err(self.error(start, "did not find expected node content"));
         };
         let anchor = properties.anchor;
         let node = Node {
             properties: properties.of_scalar(),
             comments,
-            ..Node::new(Kind::Scalar { value, style })
+            ..Node::new(Kind::Scalar { value: text, style })
         };
         let id = self.add(start, node)?;
         self.remember(anchor, id);
@@ -575,8 +527,8 @@ impl<'a> Parser<'a> {
         loop {
             let (next, start) = self.peek()?;
             match next {
-                Next::BlockEntry => items.push(self.block_entry(start, false)?),
-                Next::BlockEnd => {
+                TokenKind::BlockEntry => items.push(self.block_entry(start, false)?),
+                TokenKind::BlockEnd => {
                     self.take();
                     return Ok(Kind::Sequence { items, flow: false });
                 }
@@ -590,7 +542,7 @@ impl<'a> Parser<'a> {
         let mut items = Vec::new();
         loop {
             let (next, start) = self.peek()?;
-            if next != Next::BlockEntry {
+            if next != TokenKind::BlockEntry {
                 return Ok(Kind::Sequence { items, flow: false });
             }
             items.push(self.block_entry(start, true)?);
@@ -601,7 +553,12 @@ impl<'a> Parser<'a> {
         let stem_len = self.head.len();
         self.take();
         let (next, _) = self.peek()?;
-        if stem_len > 0 && matches!(next, Next::BlockSequenceStart | Next::BlockMappingStart) {
+        if stem_len > 0
+            && matches!(
+                next,
+                TokenKind::BlockSequenceStart | TokenKind::BlockMappingStart
+            )
+        {
             let rest = if self.head.len() > stem_len {
                 self.head.split_off(stem_len + 1)
             } else {
@@ -611,8 +568,8 @@ impl<'a> Parser<'a> {
             self.stem = std::mem::replace(&mut self.head, rest);
         }
         let empty = match next {
-            Next::BlockEntry | Next::BlockEnd => true,
-            Next::Key | Next::Value => indentless,
+            TokenKind::BlockEntry | TokenKind::BlockEnd => true,
+            TokenKind::Key | TokenKind::Value => indentless,
             _ => false,
         };
         if empty {
@@ -629,8 +586,8 @@ impl<'a> Parser<'a> {
         loop {
             let (next, start) = self.peek()?;
             match next {
-                Next::Key => {}
-                Next::BlockEnd => {
+                TokenKind::Key => {}
+                TokenKind::BlockEnd => {
                     let end = self.pending_comments();
                     self.take();
                     self.end_block_mapping(id, entries.last().map(|(key, _)| *key), end);
@@ -643,7 +600,9 @@ impl<'a> Parser<'a> {
             }
             self.take();
             let key = match self.peek()? {
-                (Next::Key | Next::Value | Next::BlockEnd, at) => self.empty_scalar(at)?,
+                (TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd, at) => {
+                    self.empty_scalar(at)?
+                }
                 _ => self.node(true, true)?,
             };
             if let Some((previous, _)) = entries.last()
@@ -653,10 +612,12 @@ impl<'a> Parser<'a> {
                 self.move_foot(key, *previous);
             }
             let (next, at) = self.peek()?;
-            let value = if next == Next::Value {
+            let value = if next == TokenKind::Value {
                 self.take();
                 match self.peek()? {
-                    (Next::Key | Next::Value | Next::BlockEnd, at) => self.empty_scalar(at)?,
+                    (TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd, at) => {
+                        self.empty_scalar(at)?
+                    }
                     _ => self.node(true, true)?,
                 }
             } else {
@@ -724,19 +685,19 @@ impl<'a> Parser<'a> {
         let mut items = Vec::new();
         loop {
             let (mut next, mut start) = self.peek()?;
-            if next != Next::FlowSequenceEnd && !items.is_empty() {
-                if next != Next::FlowEntry {
+            if next != TokenKind::FlowSequenceEnd && !items.is_empty() {
+                if next != TokenKind::FlowEntry {
                     return Err(self.error(start, "did not find expected ',' or ']'"));
                 }
                 self.take();
                 (next, start) = self.peek()?;
             }
             match next {
-                Next::FlowSequenceEnd => {
+                TokenKind::FlowSequenceEnd => {
                     self.end_flow(id);
                     return Ok(Kind::Sequence { items, flow: true });
                 }
-                Next::Key => {
+                TokenKind::Key => {
                     let none = Properties::default();
                     items.push(self.collection(start, none, Self::flow_pair)?);
                 }
@@ -749,17 +710,20 @@ impl<'a> Parser<'a> {
     fn flow_pair(&mut self, _: NodeId) -> Result<Kind<'a>> {
         self.take();
         let (next, at) = self.peek()?;
-        let key = if matches!(next, Next::Value | Next::FlowEntry | Next::FlowSequenceEnd) {
+        let key = if matches!(
+            next,
+            TokenKind::Value | TokenKind::FlowEntry | TokenKind::FlowSequenceEnd
+        ) {
             self.take();
             self.empty_scalar(at)?
         } else {
             self.node(false, false)?
         };
         let (mut next, mut at) = self.peek()?;
-        if next == Next::Value {
+        if next == TokenKind::Value {
             self.take();
             (next, at) = self.peek()?;
-            if !matches!(next, Next::FlowEntry | Next::FlowSequenceEnd) {
+            if !matches!(next, TokenKind::FlowEntry | TokenKind::FlowSequenceEnd) {
                 let value = self.node(false, false)?;
                 self.foot_of_value_to_key(key, value);
                 return Ok(Kind::Mapping {
@@ -780,14 +744,14 @@ impl<'a> Parser<'a> {
         let mut entries = Vec::new();
         loop {
             let (mut next, start) = self.peek()?;
-            if next != Next::FlowMappingEnd && !entries.is_empty() {
-                if next != Next::FlowEntry {
+            if next != TokenKind::FlowMappingEnd && !entries.is_empty() {
+                if next != TokenKind::FlowEntry {
                     return Err(self.error(start, "did not find expected ',' or '}'"));
                 }
                 self.take();
                 (next, _) = self.peek()?;
             }
-            if next == Next::FlowMappingEnd {
+            if next == TokenKind::FlowMappingEnd {
                 self.end_flow(id);
                 return Ok(Kind::Mapping {
                     entries,
@@ -795,19 +759,19 @@ impl<'a> Parser<'a> {
                 });
             }
             let (key, value);
-            if next == Next::Key {
+            if next == TokenKind::Key {
                 self.take();
                 key = match self.peek()? {
-                    (Next::Value | Next::FlowEntry | Next::FlowMappingEnd, at) => {
+                    (TokenKind::Value | TokenKind::FlowEntry | TokenKind::FlowMappingEnd, at) => {
                         self.empty_scalar(at)?
                     }
                     _ => self.node(false, false)?,
                 };
                 let (mut next, mut at) = self.peek()?;
-                let has_value = next == Next::Value && {
+                let has_value = next == TokenKind::Value && {
                     self.take();
                     (next, at) = self.peek()?;
-                    !matches!(next, Next::FlowEntry | Next::FlowMappingEnd)
+                    !matches!(next, TokenKind::FlowEntry | TokenKind::FlowMappingEnd)
                 };
                 value = if has_value {
                     self.node(false, false)?

@@ -4,9 +4,7 @@
 //! before. The decision shows in files (a comment above a key is encrypted
 //! under another path than one below it), so it is followed to the column.
 
-use std::collections::HashMap;
-
-use super::{Pos, Scanner, Shape};
+use super::{Pos, Scanner, TokenKind};
 
 /// go-yaml looks only so many bytes ahead from the end of a comment line for
 /// what follows it.
@@ -36,7 +34,7 @@ pub(crate) struct CommentRecord {
     end: i64,
 }
 
-impl<'a> Scanner<'a> {
+impl Scanner<'_> {
     /// A comment on the same line, behind the token that was just fetched.
     pub(super) fn scan_line_comment(&mut self, of_token: Pos) {
         if self.newlines > 0 {
@@ -65,22 +63,14 @@ impl<'a> Scanner<'a> {
         });
     }
 
-    fn rest_of_line(&self) -> &'a str {
-        let mut len = 0;
-        while !self.is_break_or_end(len) {
-            len += 1;
-        }
-        &self.rest()[..len]
-    }
-
     /// A comment behind the first `-` of a sequence is not about that sign:
     /// it becomes the head of what follows.
     pub(super) fn head_comment_of_first_item(&mut self) {
         let first_item = matches!(
             (self.before_last, self.last),
             (
-                Some((Shape::BlockSequenceStart, _)),
-                Some((Shape::BlockEntry, _))
+                Some((TokenKind::BlockSequenceStart, _)),
+                Some((TokenKind::BlockEntry, _))
             )
         );
         if !first_item || self.break_len(0) > 0 {
@@ -101,10 +91,10 @@ impl<'a> Scanner<'a> {
     /// of the content before and a head of the content after.
     pub(super) fn scan_own_line_comments(&mut self, skipped: Pos) {
         let before = match (self.last, self.before_last) {
-            (Some((Shape::FlowEntry, _)), Some(before)) => Some(before),
+            (Some((TokenKind::FlowEntry, _)), Some(before)) => Some(before),
             (last, _) => last,
         };
-        let after_colon = matches!(before, Some((Shape::Value, _)));
+        let after_colon = matches!(before, Some((TokenKind::Value, _)));
         let mut run = Run {
             token: before.map_or(0, |(_, start)| start.index),
             skipped: skipped.index,
@@ -233,19 +223,20 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The comments that lead up to a place without a gap: where the first of
-    /// each column starts.
-    pub(super) fn comments_before(&self, end: Pos) -> HashMap<i32, Pos> {
-        let mut first = HashMap::new();
+    /// The comments that lead up to a place without a gap, first to last: the
+    /// column and the place of each.
+    pub(super) fn comments_before(&self, end: Pos) -> Vec<(i32, Pos)> {
+        let mut comments = Vec::new();
         let mut reach = end.index;
         for comment in self.comments.iter().rev() {
             if comment.end < reach {
                 break;
             }
-            first.insert(comment.start_column, comment.start);
+            comments.push((comment.start_column, comment.start));
             reach = comment.skipped;
         }
-        first
+        comments.reverse();
+        comments
     }
 }
 

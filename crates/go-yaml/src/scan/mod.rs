@@ -29,14 +29,11 @@ pub(crate) struct Pos {
     pub(crate) column: i32,
 }
 
-#[derive(Debug)]
-pub(crate) enum TokenKind<'a> {
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum TokenKind {
     StreamEnd,
     VersionDirective,
-    TagDirective {
-        handle: &'a str,
-        prefix: Cow<'a, str>,
-    },
+    TagDirective,
     DocumentStart,
     DocumentEnd,
     BlockSequenceStart,
@@ -50,44 +47,36 @@ pub(crate) enum TokenKind<'a> {
     FlowEntry,
     Key,
     Value,
-    Alias(&'a str),
-    Anchor(&'a str),
-    Tag {
-        handle: &'a str,
-        suffix: Cow<'a, str>,
-    },
-    Scalar {
-        value: Cow<'a, str>,
-        style: ScalarStyle,
-    },
-}
-
-/// What the comment rules need to know of a token after it is gone.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Shape {
-    BlockSequenceStart,
-    BlockEntry,
-    FlowEntry,
-    Value,
-    Other,
-}
-
-impl TokenKind<'_> {
-    fn shape(&self) -> Shape {
-        match self {
-            TokenKind::BlockSequenceStart => Shape::BlockSequenceStart,
-            TokenKind::BlockEntry => Shape::BlockEntry,
-            TokenKind::FlowEntry => Shape::FlowEntry,
-            TokenKind::Value => Shape::Value,
-            _ => Shape::Other,
-        }
-    }
+    Alias,
+    Anchor,
+    Tag,
+    Scalar,
 }
 
 #[derive(Debug)]
 pub(crate) struct Token<'a> {
-    pub(crate) kind: TokenKind<'a>,
+    pub(crate) kind: TokenKind,
     pub(crate) start: Pos,
+    /// The name of an anchor or alias; the handle of a tag.
+    pub(crate) name: &'a str,
+    /// The text of a scalar; the suffix of a tag; the prefix that a `%TAG`
+    /// directive declares.
+    pub(crate) text: Cow<'a, str>,
+    /// Of a scalar.
+    pub(crate) style: ScalarStyle,
+}
+
+impl Token<'_> {
+    /// A token that is nothing but its kind.
+    fn new(kind: TokenKind, start: Pos) -> Self {
+        Token {
+            kind,
+            start,
+            name: "",
+            text: Cow::Borrowed(""),
+            style: ScalarStyle::Plain,
+        }
+    }
 }
 
 /// A place where a key without `?` may have begun: known to be one only when
@@ -128,8 +117,8 @@ pub(crate) struct Scanner<'a> {
     taken: usize,
     /// The last token of the queue and the one before it, also when they were
     /// handed out already.
-    last: Option<(Shape, Pos)>,
-    before_last: Option<(Shape, Pos)>,
+    last: Option<(TokenKind, Pos)>,
+    before_last: Option<(TokenKind, Pos)>,
     comments: VecDeque<CommentRecord>,
     /// Column of the innermost block collection; -1 outside of any.
     indent: i32,
@@ -252,6 +241,19 @@ impl<'a> Scanner<'a> {
         self.is_blank(n) || self.is_break_or_end(n)
     }
 
+    /// The blanks ahead.
+    fn blanks(&self) -> &'a str {
+        let rest = self.rest();
+        let is_blank = |b: &&u8| matches!(**b, b' ' | b'\t');
+        &rest[..rest.as_bytes().iter().take_while(is_blank).count()]
+    }
+
+    /// The rest of the line, without its break.
+    fn rest_of_line(&self) -> &'a str {
+        let rest = self.rest();
+        &rest[..scalars::line_len(rest.as_bytes())]
+    }
+
     /// Moves over `len` bytes, which hold no line break.
     fn advance(&mut self, len: usize) {
         let passed = &self.text.as_bytes()[self.offset()..self.offset() + len];
@@ -267,6 +269,12 @@ impl<'a> Scanner<'a> {
         self.pos.column += len as i32 - continuations;
     }
 
+    /// Moves over `len` blanks.
+    fn pass_blanks(&mut self, len: usize) {
+        self.pos.index += len as i64;
+        self.pos.column += len as i32;
+    }
+
     /// Moves over one line break, if there is one.
     fn advance_line(&mut self) {
         let len = self.break_len(0);
@@ -278,36 +286,41 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Moves over one line break and adds it to `to`: `\n`, except for the
-    /// Unicode line and paragraph separators, which stay themselves.
-    fn read_line(&mut self, to: &mut String) {
-        if self.byte(0) == 0xE2 {
-            to.push_str(&self.rest()[..3]);
-        } else {
-            to.push('\n');
-        }
+    /// Moves over one line break, if there is one. It stands for `\n`, except
+    /// for the Unicode line and paragraph separators, which stay themselves.
+    fn line_break(&mut self) -> &'a str {
+        let stands_for = match self.break_len(0) {
+            0 => "",
+            3 => &self.rest()[..3],
+            _ => "\n",
+        };
         self.advance_line();
+        stands_for
     }
 
     // ---- the queue ----------------------------------------------------
 
-    fn push(&mut self, kind: TokenKind<'a>, start: Pos) {
+    fn push(&mut self, kind: TokenKind, start: Pos) {
+        self.push_token(Token::new(kind, start));
+    }
+
+    fn push_token(&mut self, token: Token<'a>) {
         self.before_last = self.last;
-        self.last = Some((kind.shape(), start));
-        self.tokens.push_back(Token { kind, start });
+        self.last = Some((token.kind, token.start));
+        self.tokens.push_back(token);
     }
 
     /// Puts a token in front of the one with that number.
-    fn insert(&mut self, number: usize, kind: TokenKind<'a>, start: Pos) {
+    fn insert(&mut self, number: usize, kind: TokenKind, start: Pos) {
         let at = number - self.taken;
         if at >= self.tokens.len() {
             self.push(kind, start);
             return;
         }
         if at + 1 == self.tokens.len() {
-            self.before_last = Some((kind.shape(), start));
+            self.before_last = Some((kind, start));
         }
-        self.tokens.insert(at, Token { kind, start });
+        self.tokens.insert(at, Token::new(kind, start));
     }
 
     fn needs_more_tokens(&mut self) -> Result<bool> {
@@ -389,7 +402,7 @@ impl<'a> Scanner<'a> {
         &mut self,
         column: i32,
         number: Option<usize>,
-        kind: TokenKind<'a>,
+        kind: TokenKind,
         at: Pos,
     ) -> Result<()> {
         if self.flow_level > 0 || self.indent >= column {
@@ -422,7 +435,9 @@ impl<'a> Scanner<'a> {
         while self.indent > column {
             // In front of the comments that stand at the block's own column,
             // so that they become part of it.
-            end = comments.get(&(self.indent + 1)).copied().unwrap_or(end);
+            let column = self.indent + 1;
+            let first = comments.iter().find(|(at, _)| *at == column);
+            end = first.map_or(end, |(_, start)| *start);
             self.push(TokenKind::BlockEnd, end);
             self.indent = self.indents.pop().unwrap_or(-1);
         }
@@ -466,7 +481,7 @@ impl<'a> Scanner<'a> {
             _ => self.pos,
         };
         self.fetch_content_token()?;
-        if !matches!(self.last, Some((Shape::BlockEntry, _))) {
+        if !matches!(self.last, Some((TokenKind::BlockEntry, _))) {
             self.scan_line_comment(of_token);
         }
         Ok(())
@@ -510,7 +525,7 @@ impl<'a> Scanner<'a> {
             let tabs = self.flow_level > 0 || !self.simple_key_allowed;
             let is_skipped = |b: &&u8| **b == b' ' || (tabs && **b == b'\t');
             let blanks = self.rest().as_bytes().iter().take_while(is_skipped).count();
-            self.advance(blanks);
+            self.pass_blanks(blanks);
             self.head_comment_of_first_item();
             if self.byte(0) == b'#' {
                 self.scan_own_line_comments(skipped);
@@ -558,7 +573,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn fetch_flow_start(&mut self, kind: TokenKind<'a>) -> Result<()> {
+    fn fetch_flow_start(&mut self, kind: TokenKind) -> Result<()> {
         self.save_simple_key()?;
         self.check_depth()?;
         self.simple_keys.push(SimpleKey {
@@ -571,7 +586,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn fetch_flow_end(&mut self, kind: TokenKind<'a>) -> Result<()> {
+    fn fetch_flow_end(&mut self, kind: TokenKind) -> Result<()> {
         self.drop_simple_key()?;
         if self.flow_level > 0 {
             self.flow_level -= 1;
@@ -649,9 +664,11 @@ impl<'a> Scanner<'a> {
     }
 
     /// Queues a token of one character.
-    fn push_sign(&mut self, kind: TokenKind<'a>) {
+    fn push_sign(&mut self, kind: TokenKind) {
         let start = self.pos;
-        self.advance(1);
+        self.pos.index += 1;
+        self.pos.column += 1;
+        self.newlines = 0;
         self.push(kind, start);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Scanner, TokenKind};
+use super::{Scanner, Token, TokenKind};
 use crate::Result;
 
 fn is_name(byte: u8) -> bool {
@@ -31,14 +31,14 @@ impl<'a> Scanner<'a> {
         if name.is_empty() || !ends {
             return Err(self.error("did not find expected alphabetic or numeric character"));
         }
-        self.push(
-            if alias {
-                TokenKind::Alias(name)
-            } else {
-                TokenKind::Anchor(name)
-            },
-            start,
-        );
+        let kind = match alias {
+            true => TokenKind::Alias,
+            false => TokenKind::Anchor,
+        };
+        self.push_token(Token {
+            name,
+            ..Token::new(kind, start)
+        });
         Ok(())
     }
 
@@ -82,7 +82,11 @@ impl<'a> Scanner<'a> {
         if !self.is_blank_or_end(0) {
             return Err(self.error("did not find expected whitespace or line break"));
         }
-        self.push(TokenKind::Tag { handle, suffix }, start);
+        self.push_token(Token {
+            name: handle,
+            text: suffix,
+            ..Token::new(TokenKind::Tag, start)
+        });
         Ok(())
     }
 
@@ -118,7 +122,7 @@ impl<'a> Scanner<'a> {
         self.advance(1);
         let name = self.take_while(is_name);
         self.take_while(|b| matches!(b, b' ' | b'\t'));
-        let kind = match name {
+        let token = match name {
             "YAML" => {
                 let major = self.take_while(|b| b.is_ascii_digit());
                 let dot = self.take_while(|b| b == b'.');
@@ -129,7 +133,7 @@ impl<'a> Scanner<'a> {
                 if (major, minor) != ("1", "1") {
                     return Err(self.error("found incompatible YAML document"));
                 }
-                TokenKind::VersionDirective
+                Token::new(TokenKind::VersionDirective, start)
             }
             "TAG" => {
                 let handle = self.take_while(|b| is_name(b) || b == b'!');
@@ -143,22 +147,23 @@ impl<'a> Scanner<'a> {
                 if prefix.is_empty() {
                     return Err(self.error("did not find expected tag URI"));
                 }
-                TokenKind::TagDirective { handle, prefix }
+                Token {
+                    name: handle,
+                    text: prefix,
+                    ..Token::new(TokenKind::TagDirective, start)
+                }
             }
             _ => return Err(self.error("found unknown directive name")),
         };
         self.take_while(|b| matches!(b, b' ' | b'\t'));
         if self.byte(0) == b'#' {
-            while !self.is_break_or_end(0) {
-                let len = self.rest().chars().next().map_or(1, char::len_utf8);
-                self.advance(len);
-            }
+            self.advance(self.rest_of_line().len());
         }
         if !self.is_break_or_end(0) {
             return Err(self.error("did not find expected comment or line break"));
         }
         self.advance_line();
-        self.push(kind, start);
+        self.push_token(token);
         Ok(())
     }
 }

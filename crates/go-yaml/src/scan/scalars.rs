@@ -5,22 +5,22 @@
 
 use std::borrow::Cow;
 
-use super::{Scanner, TokenKind};
+use super::{Pos, Scanner, Token, TokenKind, break_len};
 use crate::{Result, ScalarStyle};
 
 /// Line breaks and blanks that turn out to be content or not only when the
 /// next character is seen.
 #[derive(Default)]
-struct Gap {
-    blanks: String,
+struct Gap<'a> {
+    blanks: &'a str,
     /// The first line break.
-    first: String,
+    first: &'a str,
     /// The line breaks after it.
     more: String,
     folded: bool,
 }
 
-impl Gap {
+impl Gap<'_> {
     /// Writes what the gap stands for: its blanks, or a fold.
     fn resolve(&mut self, to: &mut String) {
         if self.folded {
@@ -29,14 +29,14 @@ impl Gap {
                     to.push(' ');
                 }
             } else {
-                to.push_str(&self.first);
+                to.push_str(self.first);
             }
             to.push_str(&self.more);
         } else {
-            to.push_str(&self.blanks);
+            to.push_str(self.blanks);
         }
-        self.blanks.clear();
-        self.first.clear();
+        self.blanks = "";
+        self.first = "";
         self.more.clear();
         self.folded = false;
     }
@@ -46,6 +46,8 @@ impl Gap {
 /// ends it.
 static MAY_END_PLAIN: [bool; 256] = table(b" \t\n\r:\xC2\xE2");
 static MAY_END_PLAIN_IN_FLOW: [bool; 256] = table(b" \t\n\r:\xC2\xE2,?[]{}");
+/// The bytes at which a line may end.
+static MAY_END_LINE: [bool; 256] = table(b"\n\r\xC2\xE2");
 
 const fn table(bytes: &[u8]) -> [bool; 256] {
     let mut table = [false; 256];
@@ -57,27 +59,48 @@ const fn table(bytes: &[u8]) -> [bool; 256] {
     table
 }
 
-/// Where the first byte of the table [`MAY_END_PLAIN`] stands. Eight bytes are
-/// looked at as one number.
-fn end_of_plain(bytes: &[u8]) -> Option<usize> {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
-    let may_end = |b: &u8| MAY_END_PLAIN[usize::from(*b)];
+const ONES: u64 = u64::from_ne_bytes([1; 8]);
+const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
+
+/// Where the first byte of a table stands. Eight bytes are looked at as one
+/// number, of which `marks` sets the top bit of every byte that the table may
+/// hold: of more than it holds, and never of less.
+fn find(bytes: &[u8], table: &[bool; 256], marks: impl Fn(u64) -> u64) -> Option<usize> {
+    let is_wanted = |b: &u8| table[usize::from(*b)];
     let (blocks, rest) = bytes.as_chunks();
     for (number, block) in blocks.iter().enumerate() {
-        let word = u64::from_le_bytes(*block);
-        let colons = word ^ (ONES * u64::from(b':'));
-        let is_colon = colons.wrapping_sub(ONES) & !colons;
-        let is_blank_or_control = word.wrapping_sub(ONES * u64::from(b'!')) & !word;
-        // More than the table holds, and never less.
-        if (is_colon | is_blank_or_control | word) & TOPS != 0
-            && let Some(found) = block.iter().position(may_end)
+        if marks(u64::from_le_bytes(*block)) & TOPS != 0
+            && let Some(found) = block.iter().position(is_wanted)
         {
             return Some(8 * number + found);
         }
     }
-    let found = rest.iter().position(may_end)?;
+    let found = rest.iter().position(is_wanted)?;
     Some(8 * blocks.len() + found)
+}
+
+/// Where the first byte of the table [`MAY_END_PLAIN`] stands.
+fn end_of_plain(bytes: &[u8]) -> Option<usize> {
+    find(bytes, &MAY_END_PLAIN, |word| {
+        let colons = word ^ (ONES * u64::from(b':'));
+        let is_colon = colons.wrapping_sub(ONES) & !colons;
+        let is_blank_or_control = word.wrapping_sub(ONES * u64::from(b'!')) & !word;
+        is_colon | is_blank_or_control | word
+    })
+}
+
+/// Length in bytes of the first line, without its break.
+pub(super) fn line_len(bytes: &[u8]) -> usize {
+    let mut len = 0;
+    let is_control = |word: u64| word.wrapping_sub(ONES * u64::from(b' ')) & !word | word;
+    while let Some(more) = find(&bytes[len..], &MAY_END_LINE, is_control) {
+        len += more;
+        if break_len(bytes, len) > 0 {
+            return len;
+        }
+        len += 1;
+    }
+    bytes.len()
 }
 
 impl<'a> Scanner<'a> {
@@ -117,24 +140,26 @@ impl<'a> Scanner<'a> {
                         *text = &self.text[begin..from + run.len()];
                     }
                     Cow::Owned(text) => {
-                        text.push_str(&gap.blanks);
+                        text.push_str(gap.blanks);
                         text.push_str(run);
                     }
                 }
-                gap.blanks.clear();
+                gap.blanks = "";
             }
         }
         if gap.folded {
             self.simple_key_allowed = true;
         }
-        self.push(
-            TokenKind::Scalar {
-                value,
-                style: ScalarStyle::Plain,
-            },
-            start,
-        );
+        self.push_scalar(value, ScalarStyle::Plain, start);
         Ok(())
+    }
+
+    fn push_scalar(&mut self, text: Cow<'a, str>, style: ScalarStyle, start: Pos) {
+        self.push_token(Token {
+            text,
+            style,
+            ..Token::new(TokenKind::Scalar, start)
+        });
     }
 
     /// Characters of a plain scalar up to a blank, a break or a sign that ends
@@ -170,17 +195,18 @@ impl<'a> Scanner<'a> {
     }
 
     /// Blanks and line breaks behind a run.
-    fn plain_gap(&mut self, gap: &mut Gap) -> Result<()> {
+    fn plain_gap(&mut self, gap: &mut Gap<'a>) -> Result<()> {
         loop {
             if self.is_blank(0) {
                 if gap.folded {
                     if self.byte(0) == b'\t' && self.pos.column <= self.indent {
                         return Err(self.error("found a tab character that violates indentation"));
                     }
+                    self.pass_blanks(1);
                 } else {
-                    gap.blanks.push(char::from(self.byte(0)));
+                    gap.blanks = self.blanks();
+                    self.pass_blanks(gap.blanks.len());
                 }
-                self.advance(1);
             } else if self.break_len(0) > 0 {
                 self.fold_break(gap);
             } else {
@@ -189,13 +215,14 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn fold_break(&mut self, gap: &mut Gap) {
+    fn fold_break(&mut self, gap: &mut Gap<'a>) {
+        let line_break = self.line_break();
         if gap.folded {
-            self.read_line(&mut gap.more);
+            gap.more.push_str(line_break);
         } else {
-            gap.blanks.clear();
+            gap.blanks = "";
             gap.folded = true;
-            self.read_line(&mut gap.first);
+            gap.first = line_break;
         }
     }
 
@@ -213,7 +240,7 @@ impl<'a> Scanner<'a> {
             Some(text) => Cow::Borrowed(text),
             None => Cow::Owned(self.escaped_flow_scalar(quote)?),
         };
-        self.push(TokenKind::Scalar { value, style }, start);
+        self.push_scalar(value, style, start);
         Ok(())
     }
 
@@ -276,10 +303,11 @@ impl<'a> Scanner<'a> {
                 if self.break_len(0) > 0 {
                     self.fold_break(&mut gap);
                 } else {
+                    let blanks = self.blanks();
                     if !gap.folded {
-                        gap.blanks.push(char::from(self.byte(0)));
+                        gap.blanks = blanks;
                     }
-                    self.advance(1);
+                    self.pass_blanks(blanks.len());
                 }
             }
             if escaped_break {
@@ -342,9 +370,7 @@ impl<'a> Scanner<'a> {
         let start = self.pos;
         self.advance(1);
         let (chomping, increment) = self.block_header()?;
-        while self.is_blank(0) {
-            self.advance(1);
-        }
+        self.pass_blanks(self.blanks().len());
         if self.byte(0) == b'#' {
             self.scan_line_comment(start);
         }
@@ -358,7 +384,7 @@ impl<'a> Scanner<'a> {
             n => self.indent.max(0) + n,
         };
         let mut value = String::new();
-        let mut first_break = String::new();
+        let mut first_break = "";
         let mut more_breaks = String::new();
         self.block_breaks(&mut indent, &mut more_breaks)?;
         let mut was_blank = false;
@@ -370,25 +396,19 @@ impl<'a> Scanner<'a> {
                     value.push(' ');
                 }
             } else {
-                value.push_str(&first_break);
+                value.push_str(first_break);
             }
             value.push_str(&more_breaks);
-            first_break.clear();
             more_breaks.clear();
             was_blank = is_blank;
-            let mut len = 0;
-            while !self.is_break_or_end(len) {
-                len += 1;
-            }
-            value.push_str(&self.rest()[..len]);
-            self.advance(len);
-            if self.break_len(0) > 0 {
-                self.read_line(&mut first_break);
-            }
+            let line = self.rest_of_line();
+            value.push_str(line);
+            self.advance(line.len());
+            first_break = self.line_break();
             self.block_breaks(&mut indent, &mut more_breaks)?;
         }
         if chomping != Chomping::Strip {
-            value.push_str(&first_break);
+            value.push_str(first_break);
         }
         if chomping == Chomping::Keep {
             value.push_str(&more_breaks);
@@ -398,13 +418,7 @@ impl<'a> Scanner<'a> {
         } else {
             ScalarStyle::Folded
         };
-        self.push(
-            TokenKind::Scalar {
-                value: Cow::Owned(value),
-                style,
-            },
-            start,
-        );
+        self.push_scalar(Cow::Owned(value), style, start);
         Ok(())
     }
 
@@ -439,7 +453,7 @@ impl<'a> Scanner<'a> {
         let mut deepest = 0;
         loop {
             while (*indent == 0 || self.pos.column < *indent) && self.byte(0) == b' ' {
-                self.advance(1);
+                self.pass_blanks(1);
             }
             deepest = deepest.max(self.pos.column);
             if (*indent == 0 || self.pos.column < *indent) && self.byte(0) == b'\t' {
@@ -450,7 +464,7 @@ impl<'a> Scanner<'a> {
             if self.break_len(0) == 0 {
                 break;
             }
-            self.read_line(breaks);
+            breaks.push_str(self.line_break());
         }
         if *indent == 0 {
             *indent = deepest.max(self.indent + 1).max(1);
