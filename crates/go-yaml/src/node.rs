@@ -190,6 +190,11 @@ impl<'a> Document<'a> {
         Document::default()
     }
 
+    /// Makes room for so many more nodes.
+    pub(crate) fn reserve(&mut self, nodes: usize) {
+        self.nodes.reserve(nodes);
+    }
+
     /// Adds a node and names it.
     ///
     /// # Panics

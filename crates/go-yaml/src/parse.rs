@@ -22,6 +22,9 @@ pub struct Limits {
 /// gets a copy.
 const TAG_PREFIX_MAX: usize = 256;
 
+/// Bytes of text that stand for one node, at least, in nearly all files.
+const TEXT_PER_NODE: usize = 24;
+
 impl Default for Limits {
     /// Depth 512, a million documents, 2³¹ nodes.
     fn default() -> Self {
@@ -210,6 +213,10 @@ impl<'a> Parser<'a> {
                 TokenKind::VersionDirective | TokenKind::TagDirective | TokenKind::DocumentStart
             );
             self.document = Document::new();
+            if first {
+                self.document
+                    .reserve(self.scanner.text_len() / TEXT_PER_NODE);
+            }
             let root = if first && !explicit {
                 self.split_document_head();
                 self.node(true, false)?

@@ -255,7 +255,8 @@ pub(crate) fn io_reason(error: &io::Error) -> String {
 /// characters escaped, cut after 200 characters.
 pub(crate) fn quoted(name: &str) -> String {
     const MAX: usize = 200;
-    let mut out = String::from("\"");
+    let mut out = String::with_capacity(name.len().min(MAX) + 2);
+    out.push('"');
     for (n, c) in name.chars().enumerate() {
         if n == MAX {
             out.push('…');

@@ -155,6 +155,11 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Bytes of the whole text.
+    pub(crate) fn text_len(&self) -> usize {
+        self.text.len()
+    }
+
     /// The next token, not yet taken.
     pub(crate) fn peek(&mut self) -> Result<&Token<'a>> {
         while self.needs_more_tokens()? {

@@ -281,20 +281,14 @@ pub(crate) fn is_reserved(key: &Text, format: Format) -> bool {
 /// Takes the entry `sops` out of the first document; in others it is dropped
 /// unread (sops-format §2.8).
 fn take_metadata(tree: &mut [Mapping]) -> Result<Mapping> {
+    let is_metadata = |item: &mut MappingItem| matches!(item, MappingItem::Entry { key, .. } if key.as_bytes() == METADATA.as_bytes());
     let mut found = Vec::new();
     for (i, document) in tree.iter_mut().enumerate() {
-        let mut kept = Vec::with_capacity(document.items.len());
-        for item in document.items.drain(..) {
-            match item {
-                MappingItem::Entry { key, value } if key.as_bytes() == METADATA.as_bytes() => {
-                    if i == 0 {
-                        found.push(value);
-                    }
-                }
-                other => kept.push(other),
+        for item in document.items.extract_if(.., is_metadata) {
+            if let (0, MappingItem::Entry { value, .. }) = (i, item) {
+                found.push(value);
             }
         }
-        document.items = kept;
     }
     let error = |message: String| {
         Error::new(ErrorKind::Metadata, message)

@@ -236,11 +236,14 @@ impl GroupAttempt<'_> {
             if matches!(outcome, Outcome::Damaged { .. }) {
                 continue;
             }
-            let mut identities = keyring.identities(stage, recipient);
-            if identities.len() > 1 {
-                identities.sort_by_key(|i| !names(recipient, i.recipient()));
-            }
-            let opened = keyring.cache.open(enc, &identities).and_then(|secret| {
+            let identities = || {
+                let mut identities = keyring.identities(stage, recipient);
+                if identities.len() > 1 {
+                    identities.sort_by_key(|i| !names(recipient, i.recipient()));
+                }
+                identities
+            };
+            let opened = keyring.cache.open(enc, identities).and_then(|secret| {
                 let key = secret.len().saturating_sub(usize::from(is_share));
                 if matches!(key, 16 | 24 | 32) {
                     Ok(secret)
@@ -272,13 +275,17 @@ fn names(label: &str, recipient: &str) -> bool {
 
 impl Cache {
     /// Opens a wrapped key; from memory, if it was opened before.
-    fn open(&self, armor: &str, identities: &[Identity]) -> Result<Secret, Outcome> {
+    fn open(
+        &self,
+        armor: &str,
+        identities: impl FnOnce() -> Vec<Identity>,
+    ) -> Result<Secret, Outcome> {
         let hash: [u8; 32] = Sha256::digest(armor).into();
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(secret) = lock().get(&hash) {
             return Ok(secret.clone());
         }
-        let secret = unwrap(armor, identities)?;
+        let secret = unwrap(armor, &identities())?;
         let mut cache = lock();
         if cache.len() >= limits::REMEMBERED_KEYS {
             cache.clear();

@@ -120,17 +120,34 @@ impl<'d, 'a> Reader<'d, 'a> {
             let Kind::Mapping { entries, .. } = &self.node(id).kind else {
                 continue;
             };
-            let mut seen = HashSet::with_capacity(entries.len());
-            for (key, _) in entries {
-                if let Kind::Scalar { value, .. } = &self.node(*key).kind
-                    && !seen.insert(value.as_ref())
-                {
-                    let message = "a mapping has the same key twice";
-                    return Err(self.error(*key, ErrorKind::Syntax, message));
-                }
+            if let Some(again) = self.key_again(entries) {
+                let message = "a mapping has the same key twice";
+                return Err(self.error(again, ErrorKind::Syntax, message));
             }
         }
         Ok(())
+    }
+
+    /// The first key that stands a second time.
+    fn key_again(&self, entries: &[(NodeId, NodeId)]) -> Option<NodeId> {
+        /// Of so few keys, comparing all is quicker than hashing them.
+        const FEW: usize = 16;
+        let text = |key: NodeId| match &self.node(key).kind {
+            Kind::Scalar { value, .. } => Some(value.as_ref()),
+            _ => None,
+        };
+        let mut keys = entries.iter().map(|(key, _)| *key);
+        if entries.len() <= FEW {
+            let before = |n| entries.iter().take(n).map(|(key, _)| text(*key));
+            let mut numbered = keys.enumerate();
+            let again = numbered.find(|(n, key)| {
+                let text = text(*key);
+                text.is_some() && before(*n).any(|other| other == text)
+            });
+            return again.map(|(_, key)| key);
+        }
+        let mut seen = HashSet::with_capacity(entries.len());
+        keys.find(|key| text(*key).is_some_and(|text| !seen.insert(text)))
     }
 
     fn document(&mut self) -> Result<Mapping> {
