@@ -8,7 +8,7 @@ corpus=${CARGO_TARGET_DIR:-target}/bench-corpus
 
 # A release as it is shipped: static, stripped.
 release() {
-  RUSTFLAGS="-C target-feature=+crt-static" \
+  RUSTFLAGS="$(sed '/^#/d' plugin/static-flags | tr '\n' ' ')" \
     cargo build --quiet --release --locked --target "$target" "$@"
 }
 

@@ -237,6 +237,24 @@ fn versions_and_names_agree() {
     ] {
         assert!(docker.contains(part), "{part}");
     }
+    // The build context holds what the build reads.
+    let context = read(".dockerignore");
+    let manifest = read("Cargo.toml");
+    let members = manifest
+        .lines()
+        .find_map(|line| line.strip_prefix("members = ["))
+        .unwrap();
+    let members = members.split('"').skip(1).step_by(2);
+    for path in members.chain(["Cargo.lock", "plugin/build-static", "plugin/static-flags"]) {
+        let kept = |line: &str| {
+            line.strip_prefix('!')
+                .is_some_and(|kept| path.starts_with(kept))
+        };
+        assert!(
+            context.lines().any(kept) && root().join(path).exists(),
+            "{path}"
+        );
+    }
     // Every script that a workflow runs is there.
     let workflows = read(".github/workflows/ci.yml") + &read(".github/workflows/release.yml");
     for script in [
