@@ -21,5 +21,5 @@ mod time;
 
 pub use error::{Error, Result};
 pub use node::{Comments, Document, Kind, Mark, Node, NodeId, Properties, ScalarStyle};
-pub use parse::{Limits, parse};
+pub use parse::{Limits, parse, parse_first};
 pub use time::Timestamp;

@@ -59,25 +59,31 @@ impl Default for Limits {
 /// # Ok::<(), go_yaml::Error>(())
 /// ```
 pub fn parse<'a>(text: &'a str, limits: &Limits) -> Result<Vec<Document<'a>>> {
-    // A byte order mark is no part of the text, and takes no column.
-    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-    check_characters(text)?;
-    let mut parser = Parser {
-        scanner: Scanner::new(text, limits.depth),
-        limits: *limits,
-        document: Document::new(),
-        finished: Vec::new(),
-        nodes: 0,
-        depth: 0,
-        anchors: HashMap::new(),
-        tag_handles: HashMap::new(),
-        head: String::new(),
-        line: String::new(),
-        foot: String::new(),
-        stem: String::new(),
-    };
-    parser.stream()?;
+    let mut parser = Parser::new(text, limits)?;
+    while parser.next_document()? {}
     Ok(parser.finished)
+}
+
+/// Reads the first document of a YAML stream, `None` where there is none, as
+/// Go's `yaml.Unmarshal` does: what stands behind it is not looked at.
+///
+/// # Errors
+///
+/// As for [`parse()`].
+///
+/// # Examples
+///
+/// ```
+/// use go_yaml::{Limits, parse_first};
+///
+/// assert!(parse_first("a: 1\n---\n]", &Limits::default())?.is_some());
+/// assert!(parse_first("# nothing", &Limits::default())?.is_none());
+/// # Ok::<(), go_yaml::Error>(())
+/// ```
+pub fn parse_first<'a>(text: &'a str, limits: &Limits) -> Result<Option<Document<'a>>> {
+    let mut parser = Parser::new(text, limits)?;
+    parser.next_document()?;
+    Ok(parser.finished.pop())
 }
 
 /// YAML allows printable characters only (YAML 1.1, §5.1).
@@ -139,6 +145,26 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
+    fn new(text: &'a str, limits: &Limits) -> Result<Self> {
+        // A byte order mark is no part of the text, and takes no column.
+        let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+        check_characters(text)?;
+        Ok(Parser {
+            scanner: Scanner::new(text, limits.depth),
+            limits: *limits,
+            document: Document::new(),
+            finished: Vec::new(),
+            nodes: 0,
+            depth: 0,
+            anchors: HashMap::new(),
+            tag_handles: HashMap::new(),
+            head: String::new(),
+            line: String::new(),
+            foot: String::new(),
+            stem: String::new(),
+        })
+    }
+
     // ---- tokens ---------------------------------------------------------
 
     fn peek(&mut self) -> Result<(TokenKind, Pos)> {
@@ -189,52 +215,51 @@ impl<'a> Parser<'a> {
 
     // ---- documents -------------------------------------------------------
 
-    fn stream(&mut self) -> Result<()> {
-        let mut first = true;
-        loop {
-            let (mut next, mut start) = self.peek()?;
-            if !first {
-                while next == TokenKind::DocumentEnd {
-                    self.take();
-                    (next, start) = self.peek()?;
-                }
-            }
-            if next == TokenKind::StreamEnd {
-                return Ok(());
-            }
-            if self.finished.len() >= self.limits.documents {
-                return Err(Error {
-                    is_limit: true,
-                    ..self.error(start, "too many documents")
-                });
-            }
-            let explicit = matches!(
-                next,
-                TokenKind::VersionDirective | TokenKind::TagDirective | TokenKind::DocumentStart
-            );
-            self.document = Document::new();
-            if first {
-                self.document
-                    .reserve(self.scanner.text_len() / TEXT_PER_NODE);
-            }
-            let root = if first && !explicit {
-                self.split_document_head();
-                self.node(true, false)?
-            } else {
-                self.explicit_document()?
-            };
-            self.document.set_root(root);
-            if self.peek()?.0 == TokenKind::DocumentEnd {
+    /// Reads one more document; `false` at the end of the stream.
+    fn next_document(&mut self) -> Result<bool> {
+        let first = self.finished.is_empty();
+        let (mut next, mut start) = self.peek()?;
+        if !first {
+            while next == TokenKind::DocumentEnd {
                 self.take();
+                (next, start) = self.peek()?;
             }
-            if let Some(comments) = self.pending_comments() {
-                let Comments { head, foot, .. } = *comments;
-                self.document.comments.foot = if foot.is_empty() { head } else { foot };
-            }
-            self.tag_handles.clear();
-            self.finished.push(std::mem::take(&mut self.document));
-            first = false;
         }
+        if next == TokenKind::StreamEnd {
+            return Ok(false);
+        }
+        if self.finished.len() >= self.limits.documents {
+            return Err(Error {
+                is_limit: true,
+                ..self.error(start, "too many documents")
+            });
+        }
+        let explicit = matches!(
+            next,
+            TokenKind::VersionDirective | TokenKind::TagDirective | TokenKind::DocumentStart
+        );
+        self.document = Document::new();
+        if first {
+            self.document
+                .reserve(self.scanner.text_len() / TEXT_PER_NODE);
+        }
+        let root = if first && !explicit {
+            self.split_document_head();
+            self.node(true, false)?
+        } else {
+            self.explicit_document()?
+        };
+        self.document.set_root(root);
+        if self.peek()?.0 == TokenKind::DocumentEnd {
+            self.take();
+        }
+        if let Some(comments) = self.pending_comments() {
+            let Comments { head, foot, .. } = *comments;
+            self.document.comments.foot = if foot.is_empty() { head } else { foot };
+        }
+        self.tag_handles.clear();
+        self.finished.push(std::mem::take(&mut self.document));
+        Ok(true)
     }
 
     /// In a stream that begins without `---`, what stands above the last blank

@@ -194,7 +194,10 @@ enum Target {
 impl Plan {
     fn new(process: &mut Process<'_>, arguments: Arguments) -> Result<Self> {
         let mut files = arguments.files.into_iter();
-        let file = files.next().map(PathBuf::from);
+        // Cleaned as sops does: `secret.yaml/` is that file.
+        let file = files
+            .next()
+            .map(|file| Path::new(&file).components().collect::<PathBuf>());
         if file.is_none() && arguments.in_place {
             return Err(conflict("--in-place needs a file, and stdin is none"));
         }
@@ -241,11 +244,19 @@ impl Plan {
     }
 
     fn decrypt(&self, process: &mut Process<'_>) -> Result<Zeroizing<Vec<u8>>> {
+        // What is wrong comes up in the order of sops: no such file, the
+        // configuration, the path, and only then what else reading finds.
+        let read = self.file.as_ref().map(|_| self.read(process));
+        if let Some(Err(error)) = &read
+            && error.exit_code() == exit::NO_FILE
+        {
+            return Err(error.clone());
+        }
+        let style = self.style(process)?;
         if let Some(path) = &self.extract {
             query::parse_path(path).map_err(|error| from_core(error, false).at("--extract"))?;
         }
-        let bytes = self.read(process)?;
-        let style = self.style(process)?;
+        let bytes = read.unwrap_or_else(|| self.read(process))?;
         let in_argo_cd = policy::in_argo_cd(process.var);
         let in_file = |error: sops_core::Error| {
             let error = error.in_file(self.name());

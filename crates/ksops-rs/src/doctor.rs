@@ -26,6 +26,7 @@ pub use report::{Check, Report, Status};
 
 use crate::{
     Error, Process, Result, Settings,
+    error::path_name,
     generate::Context,
     policy::{self, Policy},
 };
@@ -203,8 +204,11 @@ impl Styles {
 
 /// A path as a person writes it.
 fn shown(path: &Path) -> String {
-    let text = path.display().to_string();
-    if text.is_empty() { ".".into() } else { text }
+    if path.as_os_str().is_empty() {
+        ".".into()
+    } else {
+        path_name(path)
+    }
 }
 
 #[cfg(test)]

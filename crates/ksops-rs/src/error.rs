@@ -1,8 +1,9 @@
 //! Errors as a person reads them.
 
-use std::{fmt, io};
+use std::{fmt, io, path::Path};
 
 use serde_json::{Value, json};
+use sops_core::keys::may_be_key;
 
 /// The result of everything here that can go wrong.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -251,10 +252,22 @@ pub(crate) fn io_reason(error: &io::Error) -> String {
     }
 }
 
-/// A name from argv or from a manifest in quotes, safe to print: control
-/// characters escaped, cut after 200 characters.
+/// A path as it is where that is safe to print and something to see, else
+/// [`quoted`].
+pub(crate) fn path_name(path: &Path) -> String {
+    let name = path.to_string_lossy();
+    let is_plain = !name.is_empty() && !name.contains(char::is_control) && !may_be_key(&name);
+    if is_plain { name.into() } else { quoted(&name) }
+}
+
+/// A name from argv, the environment or a manifest in quotes, safe to print:
+/// no private key that somebody put in the wrong place, control characters
+/// escaped, cut after 200 characters.
 pub(crate) fn quoted(name: &str) -> String {
     const MAX: usize = 200;
+    if may_be_key(name) {
+        return "<a private key>".into();
+    }
     let mut out = String::with_capacity(name.len().min(MAX) + 2);
     out.push('"');
     for (n, c) in name.chars().enumerate() {
@@ -302,5 +315,16 @@ mod tests {
     fn names_cannot_break_the_line() {
         assert_eq!(quoted("a\nb\"\u{1b}"), r#""a\nb\"\u{1b}""#);
         assert_eq!(quoted(&"x".repeat(300)).chars().count(), 203);
+    }
+
+    #[test]
+    fn a_key_in_the_wrong_place_is_not_shown() {
+        for key in [
+            "AGE-SECRET-KEY-1ABC",
+            "./age-secret-key-1abc",
+            "-----BEGIN OPENSSH PRIVATE KEY-----",
+        ] {
+            assert_eq!(quoted(key), "<a private key>");
+        }
     }
 }

@@ -109,10 +109,10 @@ impl Generator {
     /// # Ok::<(), ksops_rs::Error>(())
     /// ```
     pub fn parse(name: &str, bytes: &[u8]) -> Result<Self> {
-        let documents = yaml::parse(name, bytes).map_err(|error| {
+        let document = yaml::parse_first(name, bytes).map_err(|error| {
             error.advise("mend the YAML there or on the line above; the file is to be UTF-8")
         })?;
-        let Some((document, root)) = documents.first().and_then(|doc| Some((doc, doc.root()?)))
+        let Some((document, root)) = document.as_ref().and_then(|doc| Some((doc, doc.root()?)))
         else {
             return Err(missing_lists().at(name));
         };

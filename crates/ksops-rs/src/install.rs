@@ -16,7 +16,7 @@ use std::{
 
 use crate::{
     Error, Process, Result,
-    error::{io_reason, quoted},
+    error::{io_reason, path_name, quoted},
 };
 
 /// Where kustomize looks for the legacy exec plugin, below its plugin root:
@@ -62,11 +62,11 @@ pub(crate) fn run(process: &mut Process<'_>, args: &[OsString]) -> Result<()> {
         PathBuf::from(KUSTOMIZE),
     ];
     for path in install(&program.file, &dir)? {
-        process.tell(&format!("installed {}", path.display()));
+        process.tell(&format!("installed {}", path_name(&path)));
     }
     if arguments.with_kustomize {
         let path = install_kustomize(&kustomize, &dir)?;
-        process.tell(&format!("installed {}", path.display()));
+        process.tell(&format!("installed {}", path_name(&path)));
     }
     Ok(())
 }

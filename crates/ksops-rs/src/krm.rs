@@ -138,6 +138,17 @@ impl<'a> ResourceList<'a> {
                     .advise("write fewer aliases"),
             );
         }
+        // They are written as they are, the rest is not.
+        let kept = function_config.iter().chain(&list.results);
+        if !kept
+            .copied()
+            .all(|node| yaml::is_self_contained(document, node))
+        {
+            return Err(
+                Error::new("stdin: an alias names an anchor that stands elsewhere")
+                    .advise("write out what the aliases of functionConfig and results stand for"),
+            );
+        }
         match list
             .items
             .iter()

@@ -31,6 +31,19 @@ fn text(input: &str, generated: &[&str]) -> String {
 const ONE: &str = "kind: ResourceList\nitems: [{a: b}]\n";
 
 #[test]
+fn an_alias_must_not_lose_its_anchor() {
+    let config = |text: &str| {
+        let input = format!("kind: ResourceList\nitems: [{{a: &x b}}]\nfunctionConfig: {text}\n");
+        answer_with(&input, &["a: b"])
+    };
+    assert!(config("{c: &y d, e: *y}").is_ok());
+    assert_snapshot!(config("{c: *x}").err().unwrap(), @r"
+    stdin: an alias names an anchor that stands elsewhere
+    write out what the aliases of functionConfig and results stand for
+    ");
+}
+
+#[test]
 fn items_are_sorted_and_equal_ones_stay_in_order() {
     let generated = "\
 {kind: B, apiVersion: v1, metadata: {name: b, namespace: n}}

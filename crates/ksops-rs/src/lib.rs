@@ -134,11 +134,7 @@ fn refuse_krm_arguments(process: &mut Process<'_>, mode: &Mode) -> Result<Vec<u8
 
 /// `ksops-rs GENERATOR`: prints the resources.
 fn legacy(process: &mut Process<'_>, path: &OsString) -> Result<()> {
-    let mut name = path.to_string_lossy();
-    if name.is_empty() || name.contains(char::is_control) {
-        name = error::quoted(&name).into();
-    }
-    let name = &*name;
+    let name = &error::path_name(Path::new(path));
     let bytes = read::file(&process.dir.join(path)).map_err(|error| {
         Error::io(format_args!("{name}: cannot read the generator"), &error)
             .advise("the one argument is the path of a generator manifest; see `ksops-rs --help`")

@@ -50,7 +50,9 @@ fn keep_memory_private() {
 }
 
 /// A descriptor as a file: `io::stdin` and `io::stdout` take one that cannot
-/// be read or written for an empty one, and all would seem well.
+/// be read or written for an empty one, and all would seem well. (One that is
+/// closed cannot be told from /dev/null, which stands in its place before
+/// `main`.)
 fn own(stream: impl AsFd) -> io::Result<File> {
     stream.as_fd().try_clone_to_owned().map(File::from)
 }

@@ -1,5 +1,7 @@
 //! YAML texts that people or kustomize wrote.
 
+use std::collections::HashSet;
+
 use go_yaml::{Document, Kind, Limits, NodeId};
 
 use crate::{Error, Result};
@@ -14,12 +16,24 @@ const LIMITS: Limits = Limits {
 /// Reads all documents of a text; `name` is what messages call it. What a
 /// person can do about an error is for the caller to say.
 pub(crate) fn parse<'a>(name: &str, bytes: &'a [u8]) -> Result<Vec<Document<'a>>> {
-    let text = std::str::from_utf8(bytes).map_err(|error| {
+    go_yaml::parse(utf8(name, bytes)?, &LIMITS).map_err(at(name))
+}
+
+/// As [`parse`], but for what stands behind the first document.
+pub(crate) fn parse_first<'a>(name: &str, bytes: &'a [u8]) -> Result<Option<Document<'a>>> {
+    go_yaml::parse_first(utf8(name, bytes)?, &LIMITS).map_err(at(name))
+}
+
+fn utf8<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str> {
+    std::str::from_utf8(bytes).map_err(|error| {
         let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
         let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
         Error::new(format!("{name}: line {line}: not UTF-8 text"))
-    })?;
-    go_yaml::parse(text, &LIMITS).map_err(|error| Error::new(format!("{name}: {error}")))
+    })
+}
+
+fn at(name: &str) -> impl Fn(go_yaml::Error) -> Error {
+    move |error| Error::new(format!("{name}: {error}"))
 }
 
 /// Whether these nodes hold no more than [`LIMITS`] allows once aliases are
@@ -50,6 +64,25 @@ pub(crate) fn is_bounded(document: &Document<'_>, nodes: &[NodeId]) -> bool {
         budget = left;
     }
     true
+}
+
+/// Whether a node can be written alone: the aliases in it name anchors in it.
+pub(crate) fn is_self_contained(document: &Document<'_>, root: NodeId) -> bool {
+    let mut open = vec![root];
+    let mut inside = HashSet::new();
+    let mut named = Vec::new();
+    while let Some(id) = open.pop() {
+        inside.insert(id);
+        match &document.node(id).kind {
+            Kind::Scalar { .. } => {}
+            Kind::Sequence { items, .. } => open.extend(items),
+            Kind::Mapping { entries, .. } => {
+                open.extend(entries.iter().flat_map(|(key, value)| [key, value]));
+            }
+            Kind::Alias(_) => named.push(document.follow(id)),
+        }
+    }
+    named.iter().all(|anchor| inside.contains(anchor))
 }
 
 /// The value of a field of a mapping; the last one where there are several.

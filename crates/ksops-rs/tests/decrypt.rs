@@ -215,6 +215,24 @@ fn one_value_is_extracted() {
 }
 
 #[test]
+fn what_is_wrong_comes_up_in_the_order_of_sops() {
+    let folder = Folder::new();
+    let code = |args: &[&str]| folder.run(args).code;
+    assert_eq!(code(&["--extract", "x", "none.yaml"]), 100);
+    assert_eq!(code(&["--extract", "x", "."]), 91);
+    fs::write(folder.path().join(".sops.yaml"), "a: [").unwrap();
+    assert_eq!(code(&["--extract", "x", "none.yaml"]), 100);
+    assert_eq!(code(&["--extract", "x", "secret.yaml"]), 1);
+    assert_eq!(code(&["."]), 1);
+}
+
+#[test]
+fn a_slash_behind_a_file_is_cleaned_away() {
+    let folder = Folder::new();
+    assert_eq!(folder.ok(&["secret.yaml/"]), folder.ok(&["secret.yaml"]));
+}
+
+#[test]
 fn formats_are_converted() {
     let folder = Folder::new();
     let json = folder.ok(&["--output-type", "json", "secret.yaml"]);

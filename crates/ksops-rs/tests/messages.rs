@@ -486,6 +486,7 @@ fn decrypting_by_hand_fails() {
     error: DIR/.sops.yaml: line 1: not a sops configuration
     mend it (`creation_rules` is a list, `stores.yaml.indent` a number), or decrypt from another directory
     ");
+    fs::remove_file(folder.path().join(".sops.yaml")).unwrap();
     let run = folder.program().arg("decrypt").stdin(Unreadable).run();
     assert_snapshot!(failed(run, 2), @"
     error: cannot read stdin: input/output error

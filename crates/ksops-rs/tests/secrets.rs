@@ -170,6 +170,46 @@ fn no_place_of_keys_is_shown() {
     }
 }
 
+/// A key that somebody put into a variable or an argument that takes something
+/// else.
+#[test]
+fn no_key_in_the_wrong_place_is_shown() {
+    let (dir, _) = folder();
+    fs::write(dir.path().join("g.yaml"), "files: [good.yaml]").unwrap();
+    let a = fs::read_to_string(key("age-a.txt")).unwrap();
+    let a = a.lines().find(|line| line.starts_with("AGE-")).unwrap();
+    for name in [
+        "KSOPS_AGE_KEY_DIR",
+        "KSOPS_CONCURRENCY_LIMIT",
+        "KSOPS_CONFINE",
+        "KSOPS_PLACEHOLDER",
+        "SOPS_AGE_KEY_CMD",
+        "SOPS_AGE_KEY_FILE",
+        "SOPS_AGE_SSH_PRIVATE_KEY_CMD",
+        "SOPS_AGE_SSH_PRIVATE_KEY_FILE",
+        "SOPS_CONFIG",
+    ] {
+        for args in [
+            &["g.yaml"][..],
+            &["decrypt", "good.yaml"],
+            &["decrypt", "--error-format=json", "good.yaml"],
+            &["doctor"],
+        ] {
+            let program = program(dir.path()).without_key().args(args.to_vec());
+            let run = program.var(name, a).run();
+            assert_ne!(run.code, 0, "{name}");
+            assert_hidden(&run.stderr, name);
+            assert_hidden(run.text(), name);
+        }
+    }
+    for args in [&[a][..], &["decrypt", a], &["doctor", a], &["install", a]] {
+        let run = program(dir.path()).args(args.to_vec()).run();
+        assert_ne!(run.code, 0);
+        assert_hidden(&run.stderr, "argv");
+        assert_hidden(run.text(), "argv");
+    }
+}
+
 /// The cases of the corpus with a key that opens nothing, and with one.
 #[test]
 fn no_case_shows_what_it_decrypts() {

@@ -9,7 +9,7 @@ use std::{
 use serde::Deserialize;
 use sops_core::Style;
 
-use crate::{Error, Result, read};
+use crate::{Error, Result, error::path_name, read};
 
 /// How many directories upward sops looks.
 const MAX_LEVELS: usize = 100;
@@ -59,18 +59,18 @@ pub(super) fn find(dir: &Path, named: Option<PathBuf>) -> Result<Found> {
     let warning = misnamed.map(|misnamed| {
         let instead = path
             .as_ref()
-            .map(|path| format!("; {} is used instead", path.display()))
+            .map(|path| format!("; {} is used instead", path_name(path)))
             .unwrap_or_default();
         format!(
             "{} is ignored: a configuration file must be called .sops.yaml{instead}",
-            misnamed.display()
+            path_name(&misnamed)
         )
     });
     if let Some(path) = path {
         let bytes = read::file(&path)
-            .map_err(|error| Error::io(format_args!("cannot read {}", path.display()), &error))?;
+            .map_err(|error| Error::io(format_args!("cannot read {}", path_name(&path)), &error))?;
         apply(&bytes, &mut style).map_err(|reason| {
-            Error::new(format!("{}: {reason}", path.display()))
+            Error::new(format!("{}: {reason}", path_name(&path)))
                 .advise("mend it (`creation_rules` is a list, `stores.yaml.indent` a number), or decrypt from another directory")
         })?;
     }
@@ -82,7 +82,8 @@ fn search(dir: &Path) -> (Option<PathBuf>, Option<PathBuf>) {
     let mut misnamed = None;
     for dir in dir.ancestors().take(MAX_LEVELS) {
         let path = dir.join(".sops.yaml");
-        match path.symlink_metadata() {
+        match path.metadata() {
+            // Also a link that leads nowhere.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             // What cannot be looked at is an error when it is read.
             _ => return (Some(path), misnamed),

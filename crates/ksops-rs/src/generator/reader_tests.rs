@@ -86,6 +86,8 @@ fn the_last_duplicate_wins() {
 fn only_the_first_document_counts() {
     assert_eq!(paths("files: [a]\n---\nfiles: [b]\n---\n- 5"), ["a"]);
     assert_eq!(paths("---\nfiles: [a]\n---\n"), ["a"]);
+    assert_eq!(paths("files: [a]\n---\nb: ["), ["a"]);
+    assert_eq!(paths("files: [a]\n---\n*nothing"), ["a"]);
 }
 
 #[test]

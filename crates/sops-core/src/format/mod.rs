@@ -255,7 +255,7 @@ pub(crate) fn write_extracted(
         (_, Format::Json) => json::write_value(value, style, &mut out)?,
         (_, Format::Dotenv | Format::Ini | Format::Binary) => {
             return Err(emit_error(format!(
-                "{} cannot stand alone in a {} file, only a string can",
+                "{} cannot stand alone in a file of type {}, only a string can",
                 value.kind(),
                 format.name()
             ))

@@ -1,6 +1,9 @@
 //! The one line of a report that says what a person can do.
 
-use super::{Flaw, Found, Location, Outcome, PathHint, Place, Report, report::shorten};
+use super::{
+    Flaw, Found, Location, Outcome, PathHint, Place, Report,
+    report::{MASK, shorten},
+};
 
 /// Chooses the advice that is most likely to help.
 pub(super) fn choose(report: &Report) -> String {
@@ -122,6 +125,12 @@ fn repair(Place { location, found }: &Place, ssh: bool) -> Option<String> {
                 },
             ) => "put the key itself in SOPS_AGE_KEY; SOPS_AGE_KEY_FILE takes the path of a file"
                 .into(),
+            (Some(PathHint::Key), _) => {
+                format!(
+                    "put the key into a file, and its path in {}",
+                    variable(location)
+                )
+            }
             (Some(PathHint::CommaList), _) => {
                 format!(
                     "put all the keys into one file, and its path in {}",
@@ -131,9 +140,17 @@ fn repair(Place { location, found }: &Place, ssh: bool) -> Option<String> {
             (_, Location::Directory { path }) => {
                 format!("mount the keys at {path}, or correct that path")
             }
-            (_, Location::Command { .. }) => {
-                format!("install the program of {place}, or give the whole path")
-            }
+            (_, Location::Command { program, .. }) => match program.as_deref() {
+                Some(name) if name.ends_with("=…") => format!(
+                    "{} is run without a shell: write sh -c '…' around it",
+                    variable(location)
+                ),
+                Some(MASK) => format!(
+                    "put the key itself in SOPS_AGE_KEY; {} takes a command that prints it",
+                    variable(location)
+                ),
+                _ => format!("install the program of {place}, or give the whole path"),
+            },
             _ => format!(
                 "correct the path in {}, or mount the key there",
                 variable(location)
@@ -141,7 +158,18 @@ fn repair(Place { location, found }: &Place, ssh: bool) -> Option<String> {
         },
         Found::Directory => format!("name a file in {}, not a directory", variable(location)),
         Found::NoKeyFiles => format!("put the keys into {place} as *.agekey or *.txt"),
-        Found::Empty => format!("put an identity into {place}: a line AGE-SECRET-KEY-…"),
+        Found::Empty => match location {
+            Location::Command { variable, .. } => {
+                format!("unset {variable}, or give it a command that prints a key")
+            }
+            Location::File {
+                variable: Some(variable),
+                path,
+            } if path.is_empty() => {
+                format!("unset {variable}, or give it the path of a key file")
+            }
+            _ => format!("put an identity into {place}: a line AGE-SECRET-KEY-…"),
+        },
         Found::NeedsPassphrase => {
             format!("give a key without a passphrase in place of {place}: nobody can be asked here")
         }

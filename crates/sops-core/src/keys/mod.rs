@@ -34,7 +34,7 @@ pub use identity::Flaw;
 pub use open::{Damage, Outcome};
 pub use place::{Found, Location, PathHint};
 pub use recipient::wrap;
-pub use report::{GroupReport, Place, RecipientReport, Report};
+pub use report::{GroupReport, Place, RecipientReport, Report, may_be_key};
 
 use crate::{Error, ErrorKind, Result, metadata::Metadata};
 use identity::{Identity, Words};

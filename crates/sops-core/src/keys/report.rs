@@ -405,15 +405,36 @@ impl fmt::Display for PathHint {
 /// The most recipients of one place that are shown.
 const MAX_SHOWN: usize = 8;
 
+/// What stands in messages for a text that may be a key.
+pub(super) const MASK: &str = "<a private key>";
+
+/// Whether a text from outside could be a private key, or hold one: a path or
+/// a setting where a person put the key itself. Such a text is not for
+/// messages.
+///
+/// ```
+/// use sops_core::keys::may_be_key;
+/// assert!(may_be_key("AGE-SECRET-KEY-1…"));
+/// assert!(!may_be_key("/home/argocd/.config/sops/age/keys.txt"));
+/// ```
+pub fn may_be_key(text: &str) -> bool {
+    let upper = text.to_ascii_uppercase();
+    [
+        "AGE-SECRET-KEY-",
+        "AGE-PLUGIN-",
+        "PRIVATE KEY",
+        "-----BEGIN ",
+    ]
+    .iter()
+    .any(|mark| upper.contains(mark))
+        || identity::is_base64(text)
+}
+
 /// A text from outside, fit to be shown: without what could be a private key,
 /// without control characters, and of bounded length.
 pub(crate) fn printable(text: &str) -> String {
-    let upper = text.to_ascii_uppercase();
-    let key = ["AGE-SECRET-KEY-", "AGE-PLUGIN-", "PRIVATE KEY"]
-        .iter()
-        .any(|mark| upper.contains(mark));
-    if key || identity::is_base64(text) {
-        return "<a private key>".into();
+    if may_be_key(text) {
+        return MASK.into();
     }
     let shown = |c: char| if c.is_control() || is_bidi(c) { '?' } else { c };
     text.chars().take(MAX_PRINTABLE).map(shown).collect()

@@ -179,6 +179,35 @@ fn key_with_surrounding_text() {
     snapshot!(file_var(format!("# c\nAGE_KEY={}\n", secret("age-a.txt"))));
 }
 
+/// What a variable takes is said where it has something else.
+#[test]
+fn values_in_the_wrong_variable() {
+    let key = secret("age-a.txt");
+    let mut advice = String::new();
+    for (name, value) in [
+        ("SOPS_AGE_KEY_CMD", ""),
+        ("SOPS_AGE_KEY_FILE", ""),
+        ("SOPS_AGE_KEY_CMD", &key),
+        ("SOPS_AGE_SSH_PRIVATE_KEY_FILE", &key),
+        ("SOPS_AGE_KEY_CMD", "PASSWORD=hunter2 pass show key"),
+        ("SOPS_AGE_KEY_CMD", "/no/such/program --key"),
+    ] {
+        let ring = keyring(&[(name, value)], Callbacks::none().run_commands());
+        let text = rendered(&ring.open(&file(&[B])).unwrap_err());
+        assert!(!text.contains("hunter2") && !text.contains(&key[20..30]));
+        advice += text.lines().last().unwrap();
+        advice.push('\n');
+    }
+    insta::assert_snapshot!(advice, @"
+    help: unset SOPS_AGE_KEY_CMD, or give it a command that prints a key
+    help: unset SOPS_AGE_KEY_FILE, or give it the path of a key file
+    help: put the key itself in SOPS_AGE_KEY; SOPS_AGE_KEY_CMD takes a command that prints it
+    help: put the key into a file, and its path in SOPS_AGE_SSH_PRIVATE_KEY_FILE
+    help: SOPS_AGE_KEY_CMD is run without a shell: write sh -c '…' around it
+    help: install the program of SOPS_AGE_KEY_CMD (/no/such/program …), or give the whole path
+    ");
+}
+
 #[test]
 fn comma_list() {
     let list = "~/keys,~/more.txt";

@@ -111,9 +111,15 @@ impl Source {
     ) -> Self {
         let words = shlex::split(command).map(Zeroizing::new);
         let program = words.as_ref().and_then(|w| w.first());
+        // `PASSWORD=… program` is for a shell: what stands behind `=` is no
+        // part of a program's name.
+        let name = |word: &String| match word.split_once('=') {
+            Some((name, _)) => printable(&format!("{name}=…")),
+            None => printable(word),
+        };
         let location = Location::Command {
             variable,
-            program: program.map(|p| printable(p)),
+            program: program.map(name),
         };
         let content = match words {
             None => Content::None(Found::NotACommand),
