@@ -35,8 +35,9 @@ use crate::{
 ///
 /// Without DIR: this program, where kustomize looks for it, kustomize itself
 /// and the keys. With DIR, a kustomization: also each generator below it and
-/// each file that it names. Exits with 0 only if a build would work. Prints no
-/// value from any file.
+/// each file that it names. Exits with 0 only if nothing that is checked would
+/// keep a build from working; what else kustomize may find in a kustomization
+/// is for kustomize to say. Prints no value from any file.
 #[derive(Parser)]
 #[command(name = "ksops-rs doctor", disable_version_flag = true)]
 struct Arguments {
@@ -134,7 +135,9 @@ pub fn examine(host: &Host<'_>, options: &Options) -> Report {
     };
     report.checks.append(&mut in_dir.checks);
     for generator in &generators {
-        context.policy = Policy::unlimited(&generator.dir);
+        // A bad setting was told above.
+        context.policy = Policy::from_vars(host.var, &generator.dir)
+            .unwrap_or_else(|_| Policy::unlimited(&generator.dir));
         let flags = options.flags;
         generators::check(host, flags, generator, &context, has_keys, &mut report);
     }

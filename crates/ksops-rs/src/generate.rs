@@ -356,7 +356,7 @@ fn decrypt_file(entry: &Entry, context: &Context) -> Result<Zeroizing<Vec<u8>>> 
         let is_key = error.kind() == ErrorKind::DataKey;
         let error = error.in_file(quoted(&entry.path));
         let mut error = Error::of_core(error, context.settings.argo_cd).at(entry.place);
-        if format == Format::Binary {
+        if format == Format::Binary && !is_key {
             error = error.because(
                 "its name ends in none of .yaml .yml .json .env .ini, so it is read as a binary file encrypted by sops, which is JSON",
             )

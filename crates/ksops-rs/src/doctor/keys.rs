@@ -68,11 +68,19 @@ fn by_project(host: &Host<'_>, options: &Options, styles: Styles, report: &mut R
             report.ok("project", format!("{project}: its own folder and _shared"));
         }
     }
+    if has_projects && options.project.is_none() && !policy::in_argo_cd(host.var) {
+        report.bad(
+            Status::Warning,
+            "project",
+            "keys are kept by project, and without the name of one this is not what a build finds",
+            "check the keys of one project with --project NAME",
+        );
+    }
     let may_exec = match options.flags {
         Some(flags) => flags.exec,
         None => styles.krm,
     };
-    if has_projects && may_exec && (host.is_repo_server() || options.project.is_some()) {
+    if has_projects && may_exec {
         report.bad(
             Status::Warning,
             "projects apart",
@@ -132,6 +140,8 @@ fn judge(host: &Host<'_>, keys: &Keys, place: &Place) -> Judged {
     match &place.found {
         Found::NotSet | Found::NoHome => Judged::Nothing,
         Found::NotFound { .. } if is_default => Judged::Nothing,
+        // It holds folders of projects, which is said elsewhere.
+        Found::NoKeyFiles if has_projects(host, place) => Judged::Nothing,
         // Of a project: the note says so.
         Found::NotFound { .. } if is_folder && keys.note.is_some() => Judged::Nothing,
         Found::NotFound { .. } if is_folder => bad("mount the Secret with the keys there"),
@@ -158,6 +168,15 @@ fn judge(host: &Host<'_>, keys: &Keys, place: &Place) -> Judged {
         }
         _ => bad("put a private key there, as age-keygen prints it"),
     }
+}
+
+/// Whether a place is the folder that holds folders of projects.
+fn has_projects(host: &Host<'_>, place: &Place) -> bool {
+    let dir = policy::key_dir(host.var).ok().flatten();
+    dir.is_some_and(|dir| {
+        let is_place = matches!(&place.location, Location::Directory { path } if *path == dir.to_string_lossy());
+        is_place && policy::has_projects(&dir).unwrap_or(false)
+    })
 }
 
 fn unreadable(host: &Host<'_>) -> String {

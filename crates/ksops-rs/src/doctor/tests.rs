@@ -411,6 +411,14 @@ broken! {
         rig.set("KSOPS_AGE_KEY_DIR", "keys");
         rig.options.project = Some("team-a".into());
     };
+    project_is_not_named: |rig| {
+        rig.write("keys/team-a/key.agekey", KEY);
+        rig.set("KSOPS_AGE_KEY_DIR", "keys");
+    };
+    file_is_outside_of_the_confinement: |rig| {
+        rig.set("KSOPS_CONFINE", "keys");
+        rig.write("keys/x", "");
+    };
     confinement_is_misspelt: |rig| {
         rig.vars.insert("KSOPS_CONFINE", "on".into());
     };

@@ -100,12 +100,24 @@ impl Keys {
                 ));
             }
         }
+        // One without keys is not worth a word: who is told of it might put
+        // the keys of a project there, for all to use.
         let shared = dir.join(SHARED);
-        if shared.is_dir() {
+        if shared.is_dir() && may_hold_keys(&shared) {
             keys.keyring.add_dir(shared);
         }
         keys
     }
+}
+
+/// Whether a folder has key files, or cannot be listed.
+fn may_hold_keys(dir: &Path) -> bool {
+    fs::read_dir(dir).map_or(true, |entries| {
+        entries.filter_map(|entry| entry.ok()).any(|entry| {
+            let name = entry.file_name();
+            matches!(Path::new(&name).extension(), Some(end) if end == "agekey" || end == "txt")
+        })
+    })
 }
 
 /// The folder that `KSOPS_AGE_KEY_DIR` names; `None` where it is not set.
@@ -265,6 +277,17 @@ mod tests {
         ] {
             assert_eq!(of(&[(PROJECT, name)]), bad, "{name:?}");
         }
+    }
+
+    #[test]
+    fn a_shared_folder_without_keys_is_not_a_place_for_them() {
+        let temp = tempfile::tempdir().unwrap();
+        fs::create_dir_all(temp.path().join("team-a")).unwrap();
+        fs::write(temp.path().join("team-a/a.agekey"), "x").unwrap();
+        fs::create_dir(temp.path().join("_shared")).unwrap();
+        let dir = temp.path().to_str().unwrap();
+        let found = places(&[(KEY_DIR, dir), (APP_NAME, "x"), (PROJECT, "team-a")]);
+        assert_eq!(found.replace(dir, ""), "/team-a/a.agekey");
     }
 
     #[test]
