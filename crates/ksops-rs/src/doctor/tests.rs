@@ -422,6 +422,11 @@ broken! {
     confinement_is_misspelt: |rig| {
         rig.vars.insert("KSOPS_CONFINE", "on".into());
     };
+    placeholders_where_no_key_is: |rig| {
+        rig.vars.insert("KSOPS_PLACEHOLDER", "true".into());
+        rig.vars.remove("SOPS_AGE_KEY_FILE");
+        rig.remove("usr/local/bin/argocd-repo-server");
+    };
     placeholders_on_a_repo_server: |rig| {
         rig.vars.insert("KSOPS_PLACEHOLDER", "true".into());
     };
