@@ -143,6 +143,13 @@ fn legacy(host: &Host<'_>) -> Outcome {
         return no_root(host, &roots);
     };
     let plugin = root.join(PLUGIN_PATH);
+    let folder = plugin.parent().filter(|folder| folder.is_dir());
+    if let Some(why) = host.user.refused(folder.unwrap_or(root), Want::Execute) {
+        return Outcome::bad(
+            format!("{}: {why}", shown(root)),
+            "open the folders on the way to the plugin: chmod a+rx",
+        );
+    }
     if plugin.is_file() {
         return usable(host, &plugin);
     }

@@ -260,6 +260,10 @@ broken! {
     ksops_is_not_mounted_on_path: |rig| {
         rig.remove("usr/local/bin/ksops");
     };
+    plugin_folder_is_closed: |rig| {
+        let folder = rig.path(&format!("{HOME}/ksops-plugin"));
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+    };
     plugin_folder_is_not_mounted: |rig| {
         rig.remove("home/argocd/ksops-plugin");
     };
