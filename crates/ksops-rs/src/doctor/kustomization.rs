@@ -141,7 +141,22 @@ impl Search<'_> {
             let function = function(document, root);
             let is_exec = function.as_ref().is_some_and(|f| f.path.is_some());
             if !is_ours(document, root) && !is_exec {
+                if is_nearly_ours(document, root) {
+                    self.fail(
+                        &name,
+                        "kustomize looks for a plugin by apiVersion and kind, and would not find this one",
+                        "write `apiVersion: viaduct.ai/v1` and `kind: ksops`",
+                    );
+                }
                 continue;
+            }
+            let metadata = yaml::field(document, root, "metadata");
+            if metadata.is_none_or(|node| yaml::field(document, node, "name").is_none()) {
+                self.fail(
+                    &name,
+                    "a generator without `metadata.name`, which kustomize refuses",
+                    "give it a name",
+                );
             }
             let generator = Generator::from_node(&name, document, root);
             // Some other function's own configuration.
@@ -208,6 +223,16 @@ impl Search<'_> {
     fn fail(&mut self, name: impl Into<String>, detail: impl Into<String>, fix: &str) {
         self.report.bad(Status::Failure, name, detail, fix);
     }
+}
+
+/// Whether a generator was meant for this plugin, and misses it.
+fn is_nearly_ours(document: &Document<'_>, root: NodeId) -> bool {
+    let text = |name: &str| {
+        yaml::field(document, root, name)
+            .and_then(|node| yaml::text(document, node))
+            .unwrap_or_default()
+    };
+    text("apiVersion").starts_with("viaduct.ai/") || text("kind").eq_ignore_ascii_case("ksops")
 }
 
 fn is_ours(document: &Document<'_>, root: NodeId) -> bool {

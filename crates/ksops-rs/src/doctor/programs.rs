@@ -142,6 +142,15 @@ fn legacy(host: &Host<'_>) -> Outcome {
     let Some(root) = roots.iter().find(|root| root.is_dir()) else {
         return no_root(host, &roots);
     };
+    if root.is_relative() {
+        return Outcome::bad(
+            format!(
+                "{} is a relative path, which kustomize runs from elsewhere",
+                shown(root)
+            ),
+            format!("set {PLUGIN_HOME} to an absolute path"),
+        );
+    }
     let plugin = root.join(PLUGIN_PATH);
     let folder = plugin.parent().filter(|folder| folder.is_dir());
     if let Some(why) = host.user.refused(folder.unwrap_or(root), Want::Execute) {

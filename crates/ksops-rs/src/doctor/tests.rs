@@ -264,6 +264,9 @@ broken! {
         let folder = rig.path(&format!("{HOME}/ksops-plugin"));
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
     };
+    plugin_home_is_relative: |rig| {
+        rig.vars.insert("KUSTOMIZE_PLUGIN_HOME", "src".into());
+    };
     plugin_folder_is_not_mounted: |rig| {
         rig.remove("home/argocd/ksops-plugin");
     };
@@ -369,6 +372,12 @@ broken! {
     };
     generator_is_missing: |rig| {
         rig.remove("app/generator.yaml");
+    };
+    generator_is_of_another_version: |rig| {
+        rig.edit("app/generator.yaml", "viaduct.ai/v1", "viaduct.ai/v1beta1");
+    };
+    generator_has_no_name: |rig| {
+        rig.edit("app/generator.yaml", "  name:", "  names:");
     };
     generator_names_nothing: |rig| {
         rig.edit("app/generator.yaml", "files:", "fils:");
