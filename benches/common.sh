@@ -6,11 +6,14 @@ target=x86_64-unknown-linux-gnu
 built=${CARGO_TARGET_DIR:-target}/$target/release
 corpus=${CARGO_TARGET_DIR:-target}/bench-corpus
 
-# A release as it is shipped: static, stripped.
-release() {
+# Compiles as what is shipped is compiled.
+build() {
   RUSTFLAGS="$(sed '/^#/d' plugin/static-flags | tr '\n' ' ')" \
-    cargo build --quiet --release --locked --target "$target" "$@"
+    cargo build --quiet --locked --target "$target" "$@"
 }
+
+# A release as it is shipped: static, stripped.
+release() { build --release "$@"; }
 
 # The files that whole processes are measured with, written once: remove the
 # folder to have them anew.

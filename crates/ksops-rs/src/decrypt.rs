@@ -246,12 +246,10 @@ impl Plan {
     fn decrypt(&self, process: &mut Process<'_>) -> Result<Zeroizing<Vec<u8>>> {
         // What is wrong comes up in the order of sops: no such file, the
         // configuration, the path, and only then what else reading finds.
-        let read = self.file.as_ref().map(|_| self.read(process));
-        if let Some(Err(error)) = &read
-            && error.exit_code() == exit::NO_FILE
-        {
-            return Err(error.clone());
-        }
+        let read = match self.file.as_ref().map(|_| self.read(process)) {
+            Some(Err(error)) if error.exit_code() == exit::NO_FILE => return Err(error),
+            read => read,
+        };
         let style = self.style(process)?;
         if let Some(path) = &self.extract {
             query::parse_path(path).map_err(|error| from_core(error, false).at("--extract"))?;

@@ -127,9 +127,17 @@ pub fn examine(host: &Host<'_>, options: &Options) -> Report {
     programs::check(host, styles, &mut report);
     kustomize::check(host, styles, options.flags, &mut report);
     let settings = settings(host, &mut report);
-    let (keys, has_keys) = keys::check(host, options, styles, &mut report);
+    // Placeholders are for checks where no key is.
+    let needed = !settings.placeholder;
+    let (keys, has_keys) = keys::check(host, options, styles, needed, &mut report);
     let mut context = Context {
-        settings,
+        // Files are decrypted even where placeholders are asked for: that is
+        // what is to be checked.
+        settings: Settings {
+            placeholder: false,
+            argo_cd: false,
+            ..settings
+        },
         keys,
         policy: Policy::unlimited(&host.dir),
     };
@@ -144,8 +152,7 @@ pub fn examine(host: &Host<'_>, options: &Options) -> Report {
     report
 }
 
-/// The `KSOPS_*` variables. Files are decrypted even where placeholders are
-/// asked for: that is what is to be checked.
+/// The `KSOPS_*` variables.
 fn settings(host: &Host<'_>, report: &mut Report) -> Settings {
     let fail = |error: &Error, report: &mut Report| {
         let text = error.to_string();
@@ -170,11 +177,7 @@ fn settings(host: &Host<'_>, report: &mut Report) -> Settings {
                     "unset it where secrets are wanted",
                 );
             }
-            Settings {
-                placeholder: false,
-                argo_cd: false,
-                ..settings
-            }
+            settings
         }
         Err(error) => {
             fail(&error, report);

@@ -5,18 +5,17 @@ use std::{ffi::OsString, fs, path::PathBuf};
 use sops_core::keys::{Found, Location, Place};
 
 use super::{Host, Options, Report, Status, Styles, host::Want, shown};
-use crate::{
-    Settings,
-    policy::{self, APP_NAME, KEY_DIR, Keys, PROJECT},
-};
+use crate::policy::{self, APP_NAME, KEY_DIR, Keys, PROJECT};
 
 const FILE: &str = "SOPS_AGE_KEY_FILE";
 
-/// The keys at hand, and whether there are any that can be used.
+/// The keys at hand, and whether there are any that can be used; `needed` is
+/// whether a build needs one.
 pub(super) fn check(
     host: &Host<'_>,
     options: &Options,
     styles: Styles,
+    needed: bool,
     report: &mut Report,
 ) -> (Keys, bool) {
     let project = options.project.as_ref().map(OsString::from);
@@ -34,13 +33,14 @@ pub(super) fn check(
             return (Keys::default(), false);
         }
     };
-    by_project(host, options, styles, report);
-    let any = places(host, &keys, report);
+    let unnamed = by_project(host, options, styles, report);
+    let any = places(host, &keys, unnamed, needed, report);
     (keys, any)
 }
 
-/// What is to be said about keys per project.
-fn by_project(host: &Host<'_>, options: &Options, styles: Styles, report: &mut Report) {
+/// What is to be said about keys per project; whether keys are kept so and no
+/// project is named.
+fn by_project(host: &Host<'_>, options: &Options, styles: Styles, report: &mut Report) -> bool {
     let dir = policy::key_dir(host.var).ok().flatten();
     let has_projects = dir
         .as_ref()
@@ -71,7 +71,8 @@ fn by_project(host: &Host<'_>, options: &Options, styles: Styles, report: &mut R
             report.ok("project", format!("{project}: its own folder and _shared"));
         }
     }
-    if has_projects && options.project.is_none() && !policy::in_argo_cd(host.var) {
+    let unnamed = has_projects && options.project.is_none() && !policy::in_argo_cd(host.var);
+    if unnamed {
         report.bad(
             Status::Warning,
             "project",
@@ -91,14 +92,15 @@ fn by_project(host: &Host<'_>, options: &Options, styles: Styles, report: &mut R
             "take --enable-exec out of kustomize.buildOptions, and use legacy style",
         );
     }
+    unnamed
 }
 
 /// Goes through all places; whether there was a key in any.
-fn places(host: &Host<'_>, keys: &Keys, report: &mut Report) -> bool {
+fn places(host: &Host<'_>, keys: &Keys, unnamed: bool, needed: bool, report: &mut Report) -> bool {
     let mut good = 0;
     let mut bad = Vec::new();
     for place in keys.keyring.places() {
-        match judge(host, keys, &place) {
+        match judge(host, keys, unnamed, &place) {
             Judged::Nothing => {}
             Judged::Good(detail) => {
                 good += 1;
@@ -109,8 +111,6 @@ fn places(host: &Host<'_>, keys: &Keys, report: &mut Report) -> bool {
             }
         }
     }
-    // Placeholders are for checks where no key is.
-    let needed = !Settings::from_vars(host.var).is_ok_and(|settings| settings.placeholder);
     let status = if good == 0 && needed {
         Status::Failure
     } else {
@@ -138,15 +138,15 @@ enum Judged {
     Bad(String, String),
 }
 
-fn judge(host: &Host<'_>, keys: &Keys, place: &Place) -> Judged {
+fn judge(host: &Host<'_>, keys: &Keys, unnamed: bool, place: &Place) -> Judged {
     let bad = |fix: &str| Judged::Bad(place.found.to_string(), fix.into());
     let is_folder = matches!(place.location, Location::Directory { .. });
     let is_default = matches!(place.location, Location::File { variable: None, .. });
     match &place.found {
         Found::NotSet | Found::NoHome => Judged::Nothing,
         Found::NotFound { .. } if is_default => Judged::Nothing,
-        // It holds folders of projects, which is said elsewhere.
-        Found::NoKeyFiles if has_projects(host, place) => Judged::Nothing,
+        // There are folders of projects instead, which is said elsewhere.
+        Found::NoKeyFiles if unnamed => Judged::Nothing,
         // Of a project: the note says so.
         Found::NotFound { .. } if is_folder && keys.note.is_some() => Judged::Nothing,
         Found::NotFound { .. } if is_folder => bad("mount the Secret with the keys there"),
@@ -173,15 +173,6 @@ fn judge(host: &Host<'_>, keys: &Keys, place: &Place) -> Judged {
         }
         _ => bad("put a private key there, as age-keygen prints it"),
     }
-}
-
-/// Whether a place is the folder that holds folders of projects.
-fn has_projects(host: &Host<'_>, place: &Place) -> bool {
-    let dir = policy::key_dir(host.var).ok().flatten();
-    dir.is_some_and(|dir| {
-        let is_place = matches!(&place.location, Location::Directory { path } if *path == dir.to_string_lossy());
-        is_place && policy::has_projects(&dir).unwrap_or(false)
-    })
 }
 
 fn unreadable(host: &Host<'_>) -> String {

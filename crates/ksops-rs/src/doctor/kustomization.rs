@@ -225,22 +225,19 @@ impl Search<'_> {
     }
 }
 
+fn is_ours(document: &Document<'_>, root: NodeId) -> bool {
+    let is = |name, expected| field_text(document, root, name) == Some(expected);
+    is("apiVersion", "viaduct.ai/v1") && is("kind", "ksops")
+}
+
 /// Whether a generator was meant for this plugin, and misses it.
 fn is_nearly_ours(document: &Document<'_>, root: NodeId) -> bool {
-    let text = |name: &str| {
-        yaml::field(document, root, name)
-            .and_then(|node| yaml::text(document, node))
-            .unwrap_or_default()
-    };
+    let text = |name| field_text(document, root, name).unwrap_or_default();
     text("apiVersion").starts_with("viaduct.ai/") || text("kind").eq_ignore_ascii_case("ksops")
 }
 
-fn is_ours(document: &Document<'_>, root: NodeId) -> bool {
-    let is = |name: &str, expected: &str| {
-        yaml::field(document, root, name).and_then(|node| yaml::text(document, node))
-            == Some(expected)
-    };
-    is("apiVersion", "viaduct.ai/v1") && is("kind", "ksops")
+fn field_text<'a>(document: &'a Document<'_>, root: NodeId, name: &str) -> Option<&'a str> {
+    yaml::field(document, root, name).and_then(|node| yaml::text(document, node))
 }
 
 /// The texts of a list.

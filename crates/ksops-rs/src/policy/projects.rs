@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sops_core::{Keyring, keys::Callbacks};
+use sops_core::{
+    Keyring,
+    keys::{Callbacks, is_key_file},
+};
 
 use super::in_argo_cd;
 use crate::{Error, Result, error::quoted, settings::Lookup};
@@ -113,10 +116,9 @@ impl Keys {
 /// Whether a folder has key files, or cannot be listed.
 fn may_hold_keys(dir: &Path) -> bool {
     fs::read_dir(dir).map_or(true, |entries| {
-        entries.filter_map(|entry| entry.ok()).any(|entry| {
-            let name = entry.file_name();
-            matches!(Path::new(&name).extension(), Some(end) if end == "agekey" || end == "txt")
-        })
+        entries
+            .filter_map(|entry| entry.ok())
+            .any(|entry| is_key_file(&entry.file_name()))
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::{
     Flaw, Found, Location, Outcome, PathHint, Place, Report,
+    callbacks::ASSIGNMENT,
     report::{MASK, shorten},
 };
 
@@ -141,7 +142,7 @@ fn repair(Place { location, found }: &Place, ssh: bool) -> Option<String> {
                 format!("mount the keys at {path}, or correct that path")
             }
             (_, Location::Command { program, .. }) => match program.as_deref() {
-                Some(name) if name.ends_with("=…") => format!(
+                Some(name) if name.ends_with(ASSIGNMENT) => format!(
                     "{} is run without a shell: write sh -c '…' around it",
                     variable(location)
                 ),

@@ -8,7 +8,7 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::place::Found;
+use super::{place::Found, report::printable};
 
 type Prompt = dyn Fn(&str) -> Option<Zeroizing<String>> + Send + Sync;
 type Run = dyn Fn(&KeyCommand<'_>) -> Result<Zeroizing<Vec<u8>>, Found> + Send + Sync;
@@ -116,11 +116,19 @@ impl KeyCommand<'_> {
 
 impl fmt::Debug for KeyCommand<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "KeyCommand({} …)",
-            super::report::printable(self.program())
-        )
+        write!(f, "KeyCommand({} …)", program_name(self.program()))
+    }
+}
+
+/// How [`program_name`] ends where the word was an assignment.
+pub(super) const ASSIGNMENT: &str = "=…";
+
+/// The first word of a command, fit to be shown. `PASSWORD=… program` is for a
+/// shell: what stands behind `=` is no part of a program's name.
+pub(super) fn program_name(word: &str) -> String {
+    match word.split_once('=') {
+        Some((name, _)) => printable(&format!("{name}{ASSIGNMENT}")),
+        None => printable(word),
     }
 }
 

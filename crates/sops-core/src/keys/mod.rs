@@ -21,6 +21,7 @@ mod vars;
 
 use std::{
     collections::HashMap,
+    ffi::OsStr,
     fmt, fs,
     path::Path,
     sync::{Arc, Mutex},
@@ -83,6 +84,19 @@ impl fmt::Debug for DataKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("DataKey(…)")
     }
+}
+
+/// Whether [`Keyring::add_dir`] reads a file of this name: `*.agekey` and
+/// `*.txt`, without a dot in front.
+///
+/// ```
+/// use sops_core::keys::is_key_file;
+/// assert!(is_key_file("cluster.agekey".as_ref()));
+/// assert!(!is_key_file("..data".as_ref()));
+/// ```
+pub fn is_key_file(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    !name.starts_with('.') && (name.ends_with(".agekey") || name.ends_with(".txt"))
 }
 
 /// Identities, and where each came from.
@@ -178,10 +192,7 @@ impl Keyring {
             }
         };
         let mut names: Vec<_> = entries.iter().map(fs::DirEntry::file_name).collect();
-        names.retain(|name| {
-            let name = name.to_string_lossy();
-            !name.starts_with('.') && (name.ends_with(".agekey") || name.ends_with(".txt"))
-        });
+        names.retain(|name| is_key_file(name));
         names.sort();
         if names.is_empty() {
             self.add(nothing(Found::NoKeyFiles));

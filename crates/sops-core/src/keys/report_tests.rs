@@ -179,6 +179,16 @@ fn key_with_surrounding_text() {
     snapshot!(file_var(format!("# c\nAGE_KEY={}\n", secret("age-a.txt"))));
 }
 
+#[test]
+fn no_debug_shows_an_assignment() {
+    let callbacks = Callbacks::none().run(|command| {
+        assert_eq!(format!("{command:?}"), "KeyCommand(PASSWORD=… …)");
+        Err(Found::CommandFailed { code: Some(1) })
+    });
+    let ring = keyring(&[("SOPS_AGE_KEY_CMD", "PASSWORD=hunter2 pass")], callbacks);
+    assert!(rendered(&ring.open(&file(&[B])).unwrap_err()).contains("exit"));
+}
+
 /// What a variable takes is said where it has something else.
 #[test]
 fn values_in_the_wrong_variable() {

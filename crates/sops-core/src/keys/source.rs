@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 use crate::limits;
 
 use super::{
-    callbacks::{Callbacks, KeyCommand},
+    callbacks::{Callbacks, KeyCommand, program_name},
     identity::{self, Flaw, Identity, Ssh, Words},
     place::{Found, Location},
     report::printable,
@@ -111,15 +111,9 @@ impl Source {
     ) -> Self {
         let words = shlex::split(command).map(Zeroizing::new);
         let program = words.as_ref().and_then(|w| w.first());
-        // `PASSWORD=… program` is for a shell: what stands behind `=` is no
-        // part of a program's name.
-        let name = |word: &String| match word.split_once('=') {
-            Some((name, _)) => printable(&format!("{name}=…")),
-            None => printable(word),
-        };
         let location = Location::Command {
             variable,
-            program: program.map(name),
+            program: program.map(|word| program_name(word)),
         };
         let content = match words {
             None => Content::None(Found::NotACommand),
