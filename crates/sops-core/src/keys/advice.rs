@@ -106,6 +106,9 @@ fn repair(Place { location, found }: &Place, ssh: bool) -> Option<String> {
             let line = line.map_or(String::new(), |line| format!("line {line} of "));
             match flaw {
                 Flaw::PublicKey => format!("put the private key in place of {line}{place}"),
+                Flaw::Plugin => {
+                    format!("add an identity to {place} that needs no plugin: AGE-SECRET-KEY-…")
+                }
                 _ => format!("repair {line}{place}: until then none of it is used"),
             }
         }

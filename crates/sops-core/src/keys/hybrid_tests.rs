@@ -92,7 +92,8 @@ fn cctv_age() {
                 identity
             })
             .collect();
-        let mut identities: Vec<&dyn age::Identity> = keys.iter().map(|i| i as _).collect();
+        let mut identities: Vec<&dyn age::Identity> =
+            keys.identities.iter().map(|i| i as _).collect();
         identities.extend(passphrases.iter().map(|i| i as &dyn age::Identity));
         let file = &vector[end + 2..];
         let dearmored = fields.contains_key("armored").then(|| {

@@ -168,11 +168,31 @@ pub(super) enum Words {
     Several,
 }
 
+/// What the text of an identity file holds.
+#[derive(Clone, Default)]
+pub(super) struct Parsed {
+    pub(super) identities: Vec<Identity>,
+    /// How many identities of age plugins there are besides, which are left
+    /// alone.
+    pub(super) plugins: usize,
+}
+
+impl From<Vec<Identity>> for Parsed {
+    fn from(identities: Vec<Identity>) -> Self {
+        Parsed {
+            identities,
+            plugins: 0,
+        }
+    }
+}
+
 /// Reads the text of an identity file. One bad line makes all of it bad, as
-/// in sops.
-pub(super) fn parse(bytes: &[u8], words: Words) -> Result<Vec<Identity>, Bad> {
+/// in sops; but an identity of a plugin does not keep the others from being
+/// used, and is bad only where there is no other.
+pub(super) fn parse(bytes: &[u8], words: Words) -> Result<Parsed, Bad> {
     let text = text(bytes)?;
-    let mut identities = Vec::new();
+    let mut parsed = Parsed::default();
+    let mut first_plugin = None;
     for (number, line) in (1..).zip(text.split('\n')) {
         let bad = |flaw| Bad {
             line: Some(number),
@@ -186,10 +206,15 @@ pub(super) fn parse(bytes: &[u8], words: Words) -> Result<Vec<Identity>, Bad> {
             continue;
         }
         let mut read = |word: &str| {
-            if identities.len() >= limits::IDENTITIES {
+            if parsed.identities.len() + parsed.plugins >= limits::IDENTITIES {
                 return Err(bad(Flaw::TooMany));
             }
-            identities.push(identity(word).map_err(bad)?);
+            if is_plugin(word) {
+                parsed.plugins += 1;
+                first_plugin.get_or_insert(number);
+            } else {
+                parsed.identities.push(identity(word).map_err(bad)?);
+            }
             Ok(())
         };
         match words {
@@ -205,7 +230,18 @@ pub(super) fn parse(bytes: &[u8], words: Words) -> Result<Vec<Identity>, Bad> {
             }
         }
     }
-    Ok(identities)
+    match first_plugin {
+        Some(line) if parsed.identities.is_empty() => Err(Bad {
+            line: Some(line),
+            flaw: Flaw::Plugin,
+        }),
+        _ => Ok(parsed),
+    }
+}
+
+/// Whether it is an identity of a plugin, and nothing besides.
+fn is_plugin(word: &str) -> bool {
+    word.starts_with("AGE-PLUGIN-") && word.bytes().all(|b| b.is_ascii_graphic())
 }
 
 /// The bytes as text, if they are UTF-8 without a byte order mark.

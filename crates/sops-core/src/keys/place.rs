@@ -6,7 +6,7 @@ use std::{fs, io, path::Path};
 use serde::Serialize;
 
 use super::{
-    identity::{Bad, Flaw, Identity},
+    identity::{Bad, Flaw, Parsed},
     report::printable,
 };
 
@@ -78,6 +78,10 @@ pub enum Found {
         count: usize,
         /// Their public keys; fewer than `count` in a redacted report.
         recipients: Vec<String>,
+        /// How many identities of age plugins there are besides, which are
+        /// left alone: a key file must not choose a program to run.
+        #[serde(skip_serializing_if = "is_zero")]
+        plugins: usize,
     },
     /// Text that is not what it should be; none of it was used.
     Bad {
@@ -127,17 +131,19 @@ pub enum PathHint {
 }
 
 impl Found {
-    pub(super) fn identities(identities: &[Identity]) -> Self {
-        if identities.is_empty() {
+    pub(super) fn identities(parsed: &Parsed) -> Self {
+        if parsed.identities.is_empty() {
             return Found::Empty;
         }
-        Found::of(identities.iter().map(|i| i.recipient().into()).collect())
+        let recipients = parsed.identities.iter().map(|i| i.recipient().into());
+        Found::of(recipients.collect(), parsed.plugins)
     }
 
-    pub(super) fn of(recipients: Vec<String>) -> Self {
+    pub(super) fn of(recipients: Vec<String>, plugins: usize) -> Self {
         Found::Identities {
             count: recipients.len(),
             recipients,
+            plugins,
         }
     }
 
@@ -160,6 +166,10 @@ impl Found {
             }
         }
     }
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl From<Bad> for Found {

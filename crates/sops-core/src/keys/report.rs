@@ -349,7 +349,11 @@ impl fmt::Display for Found {
                 Ok(())
             }
             Found::Empty => f.write_str("no identity in it"),
-            Found::Identities { count, recipients } => {
+            Found::Identities {
+                count,
+                recipients,
+                plugins,
+            } => {
                 let s = if *count == 1 { "y" } else { "ies" };
                 write!(f, "{count} identit{s}")?;
                 let shown: Vec<_> = recipients
@@ -363,7 +367,11 @@ impl fmt::Display for Found {
                 if recipients.len() > shown.len() {
                     f.write_str(", …")?;
                 }
-                Ok(())
+                match plugins {
+                    0 => Ok(()),
+                    1 => f.write_str("; an identity of an age plugin was left alone"),
+                    more => write!(f, "; {more} identities of age plugins were left alone"),
+                }
             }
             Found::Bad {
                 line: Some(line),

@@ -179,6 +179,45 @@ fn key_with_surrounding_text() {
     snapshot!(file_var(format!("# c\nAGE_KEY={}\n", secret("age-a.txt"))));
 }
 
+/// A key for a YubiKey, a TPM or a Secure Enclave beside one that opens the
+/// file: wherever the text stands, the other one is used.
+#[test]
+fn an_identity_of_a_plugin_spoils_no_other() {
+    let text = format!("# yubikey\nAGE-PLUGIN-YUBIKEY-1QQQQ\n{}", key("age-b.txt"));
+    let home = tempfile::tempdir().unwrap();
+    let keys = home.path().join(".config/sops/age/keys.txt");
+    std::fs::create_dir_all(keys.parent().unwrap()).unwrap();
+    std::fs::write(&keys, &text).unwrap();
+    let path = keys.to_str().unwrap();
+    let words = format!("AGE-PLUGIN-YUBIKEY-1QQQQ {}", secret("age-b.txt"));
+    for (name, value) in [
+        ("SOPS_AGE_KEY", words.as_str()),
+        ("SOPS_AGE_KEY_FILE", path),
+        ("SOPS_AGE_KEY_CMD", &format!("cat {path}")),
+        ("HOME", home.path().to_str().unwrap()),
+    ] {
+        let ring = keyring(&[(name, value)], Callbacks::none().run_commands());
+        assert!(ring.can_open(&file(&[B])), "{name}");
+        let left_alone = ring
+            .places()
+            .iter()
+            .filter(|place| matches!(place.found, Found::Identities { plugins: 1, .. }))
+            .count();
+        assert_eq!(left_alone, 1, "{name}");
+    }
+}
+
+#[test]
+fn plugin_identity_left_alone() {
+    let plugin = "AGE-PLUGIN-TPM-1QQQQ\n";
+    snapshot!(file_var(format!("{plugin}{}", key("age-a.txt"))));
+}
+
+#[test]
+fn plugin_identities_only() {
+    snapshot!(file_var("# c\nAGE-PLUGIN-SE-1QQQQ\nAGE-PLUGIN-TPM-1QQQQ\n"));
+}
+
 #[test]
 fn no_debug_shows_an_assignment() {
     let callbacks = Callbacks::none().run(|command| {
@@ -312,7 +351,7 @@ fn many_recipients_of_many_kinds() {
         entry(&[1; 32], &key("ssh-rsa.pub")),
     ];
     let pq = identity::parse(key("age-pq.txt").as_bytes(), Words::One);
-    keys.push(entry(&[1; 32], pq.ok().unwrap()[0].recipient()));
+    keys.push(entry(&[1; 32], pq.ok().unwrap().identities[0].recipient()));
     keys.push(MasterKey::Age {
         recipient: "\u{1b}[31mred\u{202e}".into(),
         enc,

@@ -22,7 +22,7 @@ use crate::limits;
 
 use super::{
     callbacks::{Callbacks, KeyCommand, program_name},
-    identity::{self, Flaw, Identity, Ssh, Words},
+    identity::{self, Flaw, Identity, Parsed, Ssh, Words},
     place::{Found, Location},
     report::printable,
 };
@@ -57,7 +57,7 @@ pub(super) struct Source {
 
 enum Content {
     None(Found),
-    Identities(Vec<Identity>),
+    Identities(Parsed),
     LockedFile(LockedFile),
     LockedSsh(Arc<LockedSsh>),
     Command(Command),
@@ -150,11 +150,11 @@ impl Content {
                 unlocked: OnceLock::new(),
             }),
             Kind::Age(words) => match identity::parse(bytes, words) {
-                Ok(identities) => Content::Identities(identities),
+                Ok(parsed) => Content::Identities(parsed),
                 Err(bad) => Content::None(bad.into()),
             },
             Kind::Ssh => match identity::parse_ssh(bytes) {
-                Ok(Ssh::Open(identity)) => Content::Identities(vec![identity]),
+                Ok(Ssh::Open(identity)) => Content::Identities(vec![identity].into()),
                 Ok(Ssh::Encrypted { recipient, key }) => Content::LockedSsh(Arc::new(LockedSsh {
                     name: name.into(),
                     tag: ssh_tag(&recipient),
@@ -170,9 +170,10 @@ impl Content {
 
     fn identities(&self, stage: Stage, recipient: &str) -> Vec<Identity> {
         match (self, stage) {
-            (Content::Identities(identities), Stage::Ready) => identities.clone(),
+            (Content::Identities(parsed), Stage::Ready) => parsed.identities.clone(),
             (Content::LockedFile(file), Stage::Passphrases) => {
-                file.unlock().as_ref().map_or(Vec::new(), Vec::clone)
+                let unlocked = file.unlock().as_ref();
+                unlocked.map_or(Vec::new(), |parsed| parsed.identities.clone())
             }
             (Content::LockedSsh(ssh), Stage::Passphrases) => {
                 vec![Identity::new(ssh.recipient.clone(), Arc::clone(ssh) as _)]
@@ -188,15 +189,15 @@ impl Content {
     fn found(&self) -> Found {
         match self {
             Content::None(found) => found.clone(),
-            Content::Identities(identities) => Found::identities(identities),
+            Content::Identities(parsed) => Found::identities(parsed),
             Content::LockedFile(file) => match file.unlocked.get() {
                 None => Found::Locked,
-                Some(Ok(identities)) => Found::identities(identities),
+                Some(Ok(parsed)) => Found::identities(parsed),
                 Some(Err(found)) => found.clone(),
             },
             Content::LockedSsh(ssh) => match ssh.unlocked.get() {
                 None => Found::Locked,
-                Some(Ok(_)) => Found::of(vec![ssh.recipient.clone()]),
+                Some(Ok(_)) => Found::of(vec![ssh.recipient.clone()], 0),
                 Some(Err(found)) => found.clone(),
             },
             Content::Command(command) => command.found(),
@@ -209,7 +210,7 @@ struct LockedFile {
     name: String,
     bytes: Zeroizing<Vec<u8>>,
     callbacks: Arc<Callbacks>,
-    unlocked: OnceLock<Result<Vec<Identity>, Found>>,
+    unlocked: OnceLock<Result<Parsed, Found>>,
 }
 
 /// age-identities §5: how an encrypted identity file is told from a plain one.
@@ -218,11 +219,11 @@ fn is_encrypted(bytes: &[u8]) -> bool {
 }
 
 impl LockedFile {
-    fn unlock(&self) -> &Result<Vec<Identity>, Found> {
+    fn unlock(&self) -> &Result<Parsed, Found> {
         self.unlocked.get_or_init(|| self.try_unlock())
     }
 
-    fn try_unlock(&self) -> Result<Vec<Identity>, Found> {
+    fn try_unlock(&self) -> Result<Parsed, Found> {
         let bad = |flaw| Found::Bad { line: None, flaw };
         let decryptor = age::Decryptor::new_buffered(ArmoredReader::new(self.bytes.as_slice()))
             .map_err(|_| bad(Flaw::AgeFile))?;
@@ -341,6 +342,7 @@ impl Command {
     fn found(&self) -> Found {
         let runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all = Vec::new();
+        let mut left_alone = 0;
         let mut failure = None;
         for found in runs
             .values()
@@ -348,14 +350,21 @@ impl Command {
             .map(Content::found)
         {
             match found {
-                Found::Identities { recipients, .. } => all.extend(recipients),
+                Found::Identities {
+                    recipients,
+                    plugins,
+                    ..
+                } => {
+                    all.extend(recipients);
+                    left_alone = left_alone.max(plugins);
+                }
                 other => failure = Some(other),
             }
         }
         all.sort_unstable();
         all.dedup();
         match (all.is_empty(), failure) {
-            (false, _) => Found::of(all),
+            (false, _) => Found::of(all, left_alone),
             (true, Some(failure)) => failure,
             (true, None) => Found::NotRun,
         }

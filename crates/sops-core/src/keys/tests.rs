@@ -120,7 +120,7 @@ fn every_kind_of_recipient_round_trips() {
     ring.add_ssh_key_file(key_path("ssh-rsa"));
     for recipient in [
         A,
-        pq[0].recipient(),
+        pq.identities[0].recipient(),
         &key("ssh-ed25519.pub"),
         &key("ssh-rsa.pub"),
     ] {
@@ -244,7 +244,7 @@ fn home_and_configuration_directory() {
 fn lines_of_identity_files() {
     let a = secret("age-a.txt");
     let parse = |text: &str, words| match identity::parse(text.as_bytes(), words) {
-        Ok(identities) => Ok(identities.len()),
+        Ok(parsed) => Ok(parsed.identities.len()),
         Err(bad) => Err((bad.line, bad.flaw)),
     };
     let one = |text: &str| parse(text, Words::One);
@@ -275,7 +275,8 @@ fn lines_of_identity_files() {
         (&a[..40], Flaw::Damaged),
         (std::str::from_utf8(&damaged).unwrap(), Flaw::Damaged),
         ("AGE-SECRET-KEY-PQ-1QQQQ", Flaw::Damaged),
-        ("AGE-PLUGIN-YUBIKEY-1QQQQ", Flaw::Plugin),
+        (" AGE-PLUGIN-YUBIKEY-1QQQQ", Flaw::Plugin),
+        (&format!("AGE-PLUGIN-YUBIKEY-1QQQQ {a}"), Flaw::Plugin),
         (ssh.lines().next().unwrap(), Flaw::SshKey),
         ("-----BEGIN PGP PRIVATE KEY BLOCK-----", Flaw::PgpKey),
         ("QUdFLVNFQ1JFVC1LRVktMQ==", Flaw::Base64),
@@ -305,6 +306,27 @@ fn lines_of_identity_files() {
     );
     assert_eq!(raw(format!("\u{feff}{a}").as_bytes()), Flaw::ByteOrderMark);
     assert_eq!(raw(b"\x80\x81\x82\x83\x84"), Flaw::NotText);
+    // What belongs to a plugin is left alone, and spoils nothing.
+    for name in ["YUBIKEY", "SE", "TPM"] {
+        let plugin = format!("AGE-PLUGIN-{name}-1QQQQ");
+        for text in [
+            format!("{plugin}\n{a}"),
+            format!("{a}\r\n{plugin}\r\n"),
+            format!("# c\n{plugin}\n{plugin}\n\n{a}\n{plugin}"),
+        ] {
+            assert_eq!(one(&text), Ok(1), "{name}");
+            assert_eq!(several(&text), Ok(1), "{name}");
+        }
+        assert_eq!(several(&format!("{plugin} {a}\t{plugin}")), Ok(1));
+        let alone = one(&format!("\n{plugin}\n{plugin}"));
+        assert_eq!(alone, Err((Some(2), Flaw::Plugin)));
+        assert_eq!(
+            one(&format!("{a}\n{plugin}\nhello")),
+            Err((Some(3), Flaw::Unknown))
+        );
+        let many = format!("{plugin}\n").repeat(1025);
+        assert_eq!(one(&many), Err((Some(1025), Flaw::TooMany)));
+    }
     let many = format!("{a}\n").repeat(1025);
     assert_eq!(one(&many), Err((Some(1025), Flaw::TooMany)));
 }
