@@ -9,6 +9,8 @@
 //! out through an [`emit::Emitter`] with a [`emit::Profile`]. Whether the
 //! plain scalar `012` is ten or a string is [`resolve`]'s business.
 
+#![warn(clippy::must_use_candidate, clippy::missing_errors_doc)]
+
 pub mod emit;
 mod error;
 pub mod natural;
@@ -18,6 +20,10 @@ mod parse;
 pub mod resolve;
 mod scan;
 mod time;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 pub use error::{Error, Result};
 pub use node::{Comments, Document, Kind, Mark, Node, NodeId, Properties, ScalarStyle};

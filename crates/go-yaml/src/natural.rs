@@ -14,6 +14,7 @@ use std::cmp::Ordering;
 /// assert_eq!(natural_cmp("a2", "a10"), Less);
 /// assert_eq!(natural_cmp("a1", "aB"), Less);
 /// ```
+#[must_use]
 pub fn natural_cmp(a: &str, b: &str) -> Ordering {
     let mut shared = 0;
     // Whether the digits just before the difference hold more than zeros.

@@ -58,6 +58,7 @@ impl<'a> Comments<'a> {
     };
 
     /// Comments in borrowed texts.
+    #[must_use]
     pub fn borrowed(head: &'a str, line: &'a str, foot: &'a str) -> Self {
         Comments {
             head: Cow::Borrowed(head),
@@ -67,6 +68,7 @@ impl<'a> Comments<'a> {
     }
 
     /// Whether there is no comment at all.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.head.is_empty() && self.line.is_empty() && self.foot.is_empty()
     }
@@ -125,6 +127,7 @@ pub struct Node<'a> {
 
 impl<'a> Node<'a> {
     /// A node of this kind without tag, anchor, comments or place.
+    #[must_use]
     pub fn new(kind: Kind<'a>) -> Self {
         Node {
             kind,
@@ -144,11 +147,13 @@ impl<'a> Node<'a> {
 
     /// The tag that was written, in short form (`!!str`, `!local`), or `None`.
     /// A lone `!` is kept as `!`.
+    #[must_use]
     pub fn tag(&self) -> Option<&str> {
         self.properties.as_ref().and_then(|p| p.tag.as_deref())
     }
 
     /// The anchor (`&name`) without its sign; for an alias, the name it uses.
+    #[must_use]
     pub fn anchor(&self) -> Option<&str> {
         self.properties.as_ref().and_then(|p| p.anchor.as_deref())
     }
@@ -159,16 +164,19 @@ impl<'a> Node<'a> {
     }
 
     /// The comment above, or `""`.
+    #[must_use]
     pub fn head(&self) -> &str {
         self.comments.as_ref().map_or("", |c| &c.head)
     }
 
     /// The comment on the same line, or `""`.
+    #[must_use]
     pub fn line(&self) -> &str {
         self.comments.as_ref().map_or("", |c| &c.line)
     }
 
     /// The comment below, or `""`.
+    #[must_use]
     pub fn foot(&self) -> &str {
         self.comments.as_ref().map_or("", |c| &c.foot)
     }
@@ -186,8 +194,14 @@ pub struct Document<'a> {
 
 impl<'a> Document<'a> {
     /// A document without nodes, to build one by hand.
+    #[must_use]
     pub fn new() -> Self {
         Document::default()
+    }
+
+    /// How many nodes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
     }
 
     /// Makes room for so many more nodes.
@@ -196,6 +210,20 @@ impl<'a> Document<'a> {
     }
 
     /// Adds a node and names it.
+    ///
+    /// ```
+    /// use go_yaml::{Document, Kind, Node, emit::{Emitter, Profile}};
+    ///
+    /// let mut document = Document::new();
+    /// let item = document.add(Node::scalar("one"));
+    /// let list = Node::new(Kind::Sequence { items: vec![item], flow: false });
+    /// let root = document.add(list);
+    /// document.set_root(root);
+    /// let mut yaml = Emitter::new(String::new(), Profile::v3(2));
+    /// yaml.document(&document)?;
+    /// assert_eq!(yaml.into_inner(), "- one\n");
+    /// # Ok::<(), std::fmt::Error>(())
+    /// ```
     ///
     /// # Panics
     ///
@@ -213,6 +241,7 @@ impl<'a> Document<'a> {
 
     /// The root node. A document read by [`parse`](crate::parse()) always has
     /// one: a null scalar where nothing was written.
+    #[must_use]
     pub fn root(&self) -> Option<NodeId> {
         self.root
     }
@@ -222,20 +251,57 @@ impl<'a> Document<'a> {
         (0..self.nodes.len() as u32).map(NodeId)
     }
 
-    /// The node of that name.
+    /// The node of that name, which this document gave out.
+    ///
+    /// # Panics
+    ///
+    /// When the name is one of another document, and this one has fewer nodes.
+    /// Ask [`get`](Self::get) where that is not known.
+    #[must_use]
     pub fn node(&self, id: NodeId) -> &Node<'a> {
         &self.nodes[id.0 as usize]
     }
 
+    /// The node of that name, `None` where there is none.
+    #[must_use]
+    pub fn get(&self, id: NodeId) -> Option<&Node<'a>> {
+        self.nodes.get(id.0 as usize)
+    }
+
     /// The node of that name, to change it.
+    ///
+    /// # Panics
+    ///
+    /// As for [`node`](Self::node).
     pub fn node_mut(&mut self, id: NodeId) -> &mut Node<'a> {
         &mut self.nodes[id.0 as usize]
     }
 
-    /// The node itself, or what it is an alias of.
+    /// The node itself, or what it is an alias of. (Of aliases of one another
+    /// in a circle, which no text gives, any.)
+    ///
+    /// ```
+    /// use go_yaml::{Document, Kind, Limits, parse};
+    ///
+    /// let documents = parse("a: &x 1\nb: *x\n", &Limits::default())?;
+    /// let document = &documents[0];
+    /// let Kind::Mapping { entries, .. } = &document.node(document.root().unwrap()).kind else {
+    ///     panic!("not a mapping")
+    /// };
+    /// assert_eq!(document.follow(entries[1].1), entries[0].1);
+    /// # Ok::<(), go_yaml::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As for [`node`](Self::node).
+    #[must_use]
     pub fn follow(&self, mut id: NodeId) -> NodeId {
-        while let Kind::Alias(target) = self.node(id).kind {
-            id = target;
+        for _ in &self.nodes {
+            match self.node(id).kind {
+                Kind::Alias(target) => id = target,
+                _ => break,
+            }
         }
         id
     }

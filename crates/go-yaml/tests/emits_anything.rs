@@ -43,8 +43,8 @@ fn any_tree() -> impl Strategy<Value = Tree> {
 
 fn any_profile() -> impl Strategy<Value = Profile> {
     prop_oneof![
-        (0_usize..12).prop_map(Profile::sops),
-        Just(Profile::kubernetes()),
+        (0_usize..12).prop_map(Profile::v3),
+        Just(Profile::v2()),
         Just(Profile::kyaml()),
     ]
 }
@@ -182,20 +182,20 @@ proptest! {
 
     #[test]
     fn control_characters_read_back(tree in any_tree(), indent in 0_usize..12) {
-        let text = write(&tree, Profile::sops(indent), false, Vec::new());
+        let text = write(&tree, Profile::v3(indent), false, Vec::new());
         prop_assert_eq!(read(&text), Ok(tree), "{}", text);
     }
 
     /// Comments may move or be lost, values may not.
     #[test]
     fn comments_do_no_harm(tree in any_tree(), comments in any_comments(), indent in 0_usize..12) {
-        let text = write(&tree, Profile::sops(indent), false, comments);
+        let text = write(&tree, Profile::v3(indent), false, comments);
         prop_assert_eq!(read(&text), Ok(tree), "{}", text);
     }
 
     #[test]
     fn any_style_reads_back(text in any_text(), style in any_style(), flow: bool, indent in 0_usize..12) {
-        let mut yaml = Emitter::new(String::new(), Profile::sops(indent));
+        let mut yaml = Emitter::new(String::new(), Profile::v3(indent));
         yaml.document_start("").expect("a string takes all");
         yaml.sequence_start(Start { flow, ..Start::default() }).expect("a string takes all");
         let scalar = Scalar { text: &text, style, tag: None, anchor: None };

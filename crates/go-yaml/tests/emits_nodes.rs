@@ -158,3 +158,51 @@ fn depth_costs_no_stack() {
     yaml.document(&document).expect("a string takes all");
     assert_eq!(yaml.into_inner().len(), 2 * deep + 2);
 }
+
+/// A comment runs to the end of its line: nothing of a flow collection may
+/// come after it there. Comments at up to three places of each text.
+#[test]
+fn flow_collections_with_comments_read_back() {
+    let long = format!("\"{}\"", "long ".repeat(30));
+    let templates = [
+        "{ ? a : b , c : d }",
+        "{ ? a , ? b }",
+        "{ ? [ a ] : [ b ] , ? { c : d } : { e } }",
+        "{ ? LONG : [ b ] , LONG : { c : d } , e : LONG }",
+        "[ a , b , { c : d } , [ e ] , f : g , ? h : i ]",
+        "[ ? LONG : { } , [ ] ]",
+        "k: { ? LONG : { ? LONG : b } }\n",
+        "{ ? &x { a : b } : *x , ? *x : !t c }",
+    ];
+    let mut written = 0;
+    for template in templates {
+        let tokens: Vec<&str> = template.split(' ').collect();
+        let gaps = tokens.len();
+        for (one, two, three) in
+            (0..gaps).flat_map(|a| (a..gaps).flat_map(move |b| (b..gaps).map(move |c| (a, b, c))))
+        {
+            let mut text = String::new();
+            for (at, token) in tokens.iter().enumerate() {
+                text += token;
+                text += if [one, two, three].contains(&at) {
+                    " # c\n "
+                } else {
+                    " "
+                };
+            }
+            let text = text.replace("LONG", &long);
+            let Ok(documents) = parse(&text, &Limits::default()) else {
+                continue;
+            };
+            written += 1;
+            let again = write_back(&text);
+            let read = parse(&again, &Limits::default());
+            let read = read.unwrap_or_else(|error| panic!("{error}\n{text}\nas\n{again}"));
+            let before: Vec<String> = documents.iter().map(outline).collect();
+            let after: Vec<String> = read.iter().map(outline).collect();
+            assert_eq!(before, after, "{text}\nas\n{again}");
+        }
+    }
+    println!("{written} texts");
+    assert!(written > 1000);
+}

@@ -66,7 +66,7 @@ fn text(yaml: &mut Yaml, text: &str) -> Result {
 
 fn write_position(position: &str, input: &Input) -> String {
     let indent = if position == "nested" { 2 } else { 4 };
-    write(Profile::sops(indent), |yaml| {
+    write(Profile::v3(indent), |yaml| {
         if position == "key" {
             input.write(yaml)?;
             return text(yaml, "v");
@@ -207,7 +207,7 @@ fn writes_secrets_as_kubernetes_does() {
             }
             continue;
         }
-        let value = write(Profile::kubernetes(), |yaml| {
+        let value = write(Profile::v2(), |yaml| {
             text(yaml, "stringData")?;
             yaml.mapping_start(Start::default())?;
             for part in ["k", input, "z", "1"] {
@@ -215,7 +215,7 @@ fn writes_secrets_as_kubernetes_does() {
             }
             yaml.mapping_end(Comments::NONE)
         });
-        let key = write(Profile::kubernetes(), |yaml| {
+        let key = write(Profile::v2(), |yaml| {
             text(yaml, "stringData")?;
             yaml.mapping_start(Start::default())?;
             text(yaml, input)?;

@@ -31,7 +31,7 @@ fn judge(file: &str, expected_total: usize) {
             continue;
         };
         total += 1;
-        let mut yaml = Emitter::new(String::new(), Profile::sops(4));
+        let mut yaml = Emitter::new(String::new(), Profile::v3(4));
         for document in vector["docs"].as_array().into_iter().flatten() {
             write_document(&mut yaml, document).expect("a string takes all");
         }

@@ -65,7 +65,7 @@ impl<'a> Secret<'a> {
     }
 
     fn write(&self, out: &mut String) -> fmt::Result {
-        let mut yaml = Yaml(Emitter::new(out, Profile::kubernetes()));
+        let mut yaml = Yaml(Emitter::new(out, Profile::v2()));
         yaml.0.document_start("")?;
         yaml.0.mapping_start(Start::default())?;
         yaml.entry("apiVersion", "v1")?;

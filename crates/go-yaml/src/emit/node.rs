@@ -15,6 +15,10 @@ struct Open {
 impl<W: fmt::Write> Emitter<W> {
     /// A parsed document with its comments, styles, tags and anchors. An
     /// empty document is `null`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`node`](Self::node).
     pub fn document(&mut self, document: &Document<'_>) -> fmt::Result {
         self.document_start(&document.comments.head)?;
         match document.root() {
@@ -25,13 +29,22 @@ impl<W: fmt::Write> Emitter<W> {
     }
 
     /// A parsed node and all below it.
+    ///
+    /// # Errors
+    ///
+    /// When the sink fails, and where a document that was built by hand names
+    /// nodes that it does not have, or one that holds itself.
     pub fn node(&mut self, document: &Document<'_>, id: NodeId) -> fmt::Result {
         let mut open = Vec::new();
         let mut next = Some(id);
         loop {
             if let Some(id) = next.take() {
-                let node = document.node(id);
+                let node = document.get(id).ok_or(fmt::Error)?;
                 if self.enter(document, node)? {
+                    if open.len() == document.len() {
+                        // Deeper than there are nodes: one holds itself.
+                        return Err(fmt::Error);
+                    }
                     open.push(Open { id, done: 0 });
                 }
             }
@@ -90,7 +103,7 @@ impl<W: fmt::Write> Emitter<W> {
                 Ok(false)
             }
             Kind::Alias(target) => {
-                let name = anchor.or(document.node(*target).anchor());
+                let name = anchor.or(document.get(*target).and_then(Node::anchor));
                 self.alias(name.ok_or(fmt::Error)?, comments)?;
                 Ok(false)
             }

@@ -3,7 +3,8 @@
 
 use std::{fmt, mem};
 
-use super::{Emitter, Frame, Kind, MAX_SIMPLE_KEY, Next, Pending, Shape, wait};
+use super::frame::{Frame, Kind, Next, Shape};
+use super::{Emitter, Pending, wait};
 use crate::Comments;
 
 impl<W: fmt::Write> Emitter<W> {
@@ -210,6 +211,11 @@ impl<W: fmt::Write> Emitter<W> {
         self.flow_level -= 1;
         self.indent = outer;
         self.writer.indicator(bracket)?;
+        // A comment that asked for an early comma may have been written inside
+        // the brackets; the comma is due all the same.
+        if self.frames.last().map(|frame| frame.next) == Some(Next::AfterComma) {
+            self.writer.indicator(",")?;
+        }
         self.write_line(self.indent.unwrap_or(0))?;
         self.write_foot()
     }
@@ -312,24 +318,5 @@ impl<W: fmt::Write> Emitter<W> {
             self.writer.foot_indent = Some(indent);
         }
         Ok(())
-    }
-}
-
-impl Shape {
-    fn is_simple_key(&self) -> bool {
-        self.key_len.is_some_and(|len| len <= MAX_SIMPLE_KEY)
-    }
-}
-
-impl Frame {
-    fn is_flow(&self) -> bool {
-        matches!(
-            self.kind,
-            Kind::Sequence { flow: true, .. } | Kind::Mapping { flow: true }
-        )
-    }
-
-    fn is_at_key(&self) -> bool {
-        matches!(self.kind, Kind::Mapping { .. }) && !matches!(self.next, Next::Value { .. })
     }
 }

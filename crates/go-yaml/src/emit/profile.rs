@@ -1,10 +1,11 @@
 //! Whose habits to follow.
 
-/// Which Go program's output to reproduce.
+/// Whose output to reproduce: a version of go-yaml, or a library that drives
+/// one.
 ///
 /// ```
 /// use go_yaml::{Comments, emit::{Emitter, Profile}};
-/// let mut yaml = Emitter::new(String::new(), Profile::sops(4));
+/// let mut yaml = Emitter::new(String::new(), Profile::v3(4));
 /// yaml.document_start("")?;
 /// yaml.mapping_start(Default::default())?;
 /// yaml.string("answer", Comments::NONE)?;
@@ -29,10 +30,11 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// go-yaml v3 as the YAML store of SOPS drives it (sops-yaml-emitter):
-    /// nothing is folded, sequences are indented. An indentation of 0 columns
-    /// means 4, and one that go-yaml cannot do means 2.
-    pub fn sops(indent: usize) -> Self {
+    /// go-yaml v3 as it stands: nothing is folded, sequences are indented. As
+    /// for its `SetIndent`, an indentation of 0 columns means 4, and one that
+    /// go-yaml cannot do means 2.
+    #[must_use]
+    pub fn v3(indent: usize) -> Self {
         Profile {
             indent: match indent {
                 0 => 4,
@@ -46,11 +48,13 @@ impl Profile {
         }
     }
 
-    /// go-yaml v2 as sigs.k8s.io/yaml drives it, for generated Secrets
-    /// (ksops-behaviour §6.2): two columns, folded beyond column 80.
+    /// go-yaml v2: two columns, dashes below their key, folded beyond column
+    /// 80.
     ///
-    /// Ask [`first_forbidden_char`] before writing a text with it.
-    pub fn kubernetes() -> Self {
+    /// What comes after it often reads the text once more as JSON would be
+    /// read: ask [`first_forbidden_char`] before writing.
+    #[must_use]
+    pub fn v2() -> Self {
         Profile {
             indent: 2,
             compact_sequences: true,
@@ -60,8 +64,9 @@ impl Profile {
         }
     }
 
-    /// go-yaml v3 as kyaml drives it, for ResourceLists (ksops-behaviour
-    /// §9.2): two columns, dashes below their key, nothing folded.
+    /// go-yaml v3 as kyaml, the library under kustomize, drives it: two
+    /// columns, dashes below their key, nothing folded.
+    #[must_use]
     pub fn kyaml() -> Self {
         Profile {
             indent: 2,
@@ -73,15 +78,16 @@ impl Profile {
     }
 }
 
-/// The first character of a text that sigs.k8s.io/yaml cannot carry
-/// (ksops-behaviour §6.1): it refuses DEL, most of U+0080 to U+009F and
-/// U+FFFE/U+FFFF, and turns U+0085 into a space.
+/// The first character of a text that no scalar of go-yaml v2 carries as it
+/// is (ksops-behaviour §6.1): its reader refuses DEL, most of U+0080 to U+009F
+/// and U+FFFE/U+FFFF, and turns U+0085 into a space.
 ///
 /// ```
 /// use go_yaml::emit::first_forbidden_char;
 /// assert_eq!(first_forbidden_char("a\u{85}b"), Some('\u{85}'));
 /// assert_eq!(first_forbidden_char("tab\tand é"), None);
 /// ```
+#[must_use]
 pub fn first_forbidden_char(text: &str) -> Option<char> {
     text.chars()
         .find(|c| matches!(c, '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}'))

@@ -1,245 +1,201 @@
-//! The five ways to write a scalar (sops-yaml-emitter §3.2). Each expects a
-//! text that [`Analysis::choose`](super::analysis::Analysis::choose) found
-//! fit for it.
+//! Scalars and aliases as events.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
-use super::analysis::{break_len, ends_with_break, is_break, is_special_sequence};
-use super::writer::{Writer, split_line};
+use base64::Engine as _;
+use zeroize::Zeroizing;
 
-/// Where a scalar may be folded.
-#[derive(Clone, Copy)]
-pub(super) struct Folding {
-    /// The column of the lines that follow the first.
-    pub(super) indent: usize,
-    /// The column after which a space becomes a new line.
-    pub(super) width: Option<usize>,
+use super::analysis::{Analysis, is_break};
+use super::frame::Shape;
+use super::style::Folding;
+use super::{Emitter, Scalar};
+use crate::resolve::needs_quotes;
+use crate::{Comments, ScalarStyle};
+
+impl<W: fmt::Write> Emitter<W> {
+    /// A string, as key or value, in the style that the profile gives it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Emitter`].
+    pub fn string(&mut self, text: &str, comments: &Comments<'_>) -> fmt::Result {
+        let analysis = Analysis::of(text, self.profile.escape_tabs);
+        let style = if analysis.line_feed {
+            ScalarStyle::Literal
+        } else if needs_quotes(text) {
+            ScalarStyle::DoubleQuoted
+        } else {
+            ScalarStyle::Plain
+        };
+        let scalar = Scalar {
+            text,
+            style,
+            tag: (self.profile.tag_merge && text == "<<").then_some("!!merge"),
+            anchor: None,
+        };
+        self.analyzed(scalar, analysis, comments)
+    }
+
+    /// Bytes, as key or value: as [`string`](Self::string) if they are UTF-8,
+    /// else `!!binary` (sops-yaml-emitter §3.3).
+    ///
+    /// # Errors
+    ///
+    /// As for [`Emitter`].
+    pub fn bytes(&mut self, bytes: &[u8], comments: &Comments<'_>) -> fmt::Result {
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            return self.string(text, comments);
+        }
+        let text = base64_lines(bytes)?;
+        let style = if text.ends_with('\n') {
+            ScalarStyle::Literal
+        } else {
+            ScalarStyle::Plain
+        };
+        let scalar = Scalar {
+            text: &text,
+            style,
+            tag: Some("!!binary"),
+            anchor: None,
+        };
+        self.scalar(scalar, comments)
+    }
+
+    /// A null, boolean, number or moment, whose text needs no quotes.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Emitter`].
+    pub fn plain(&mut self, value: impl fmt::Display, comments: &Comments<'_>) -> fmt::Result {
+        let shape = Shape {
+            key_len: Some(0),
+            scalar: true,
+        };
+        self.await_comments(comments)?;
+        self.begin(shape)?;
+        self.writer.separate()?;
+        write!(self.writer, "{value}")?;
+        self.writer.whitespace = false;
+        self.writer.indention = false;
+        self.finish()
+    }
+
+    /// A scalar in a given style.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Emitter`].
+    pub fn scalar(&mut self, scalar: Scalar<'_>, comments: &Comments<'_>) -> fmt::Result {
+        let analysis = Analysis::of(scalar.text, self.profile.escape_tabs);
+        self.analyzed(scalar, analysis, comments)
+    }
+
+    /// Another mention of an anchor, `*name`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Emitter`].
+    pub fn alias(&mut self, name: &str, comments: &Comments<'_>) -> fmt::Result {
+        let shape = Shape {
+            key_len: Some(name.len()),
+            scalar: false,
+        };
+        self.await_comments(comments)?;
+        let simple_key = self.begin(shape)?;
+        self.writer.separate()?;
+        self.writer.indicator("*")?;
+        self.writer.indicator(name)?;
+        if simple_key {
+            // `*a:` would be an alias named `a:`.
+            self.writer.run(" ")?;
+        }
+        self.finish()
+    }
+
+    fn analyzed(
+        &mut self,
+        scalar: Scalar<'_>,
+        analysis: Analysis,
+        comments: &Comments<'_>,
+    ) -> fmt::Result {
+        let Scalar { text, tag, .. } = scalar;
+        let properties_len = tag.map_or(0, str::len) + scalar.anchor.map_or(0, str::len);
+        let shape = Shape {
+            key_len: (!analysis.multiline).then_some(properties_len + text.len()),
+            scalar: true,
+        };
+        self.await_comments(comments)?;
+        let simple_key = self.begin(shape)?;
+        // A block scalar has room for one line of comment behind its header;
+        // go-yaml writes a second one into the text.
+        let no_block = self.line.contains(is_break);
+        let style = analysis.choose(scalar.style, simple_key, self.flow_level > 0, no_block);
+        self.properties(scalar.anchor, tag)?;
+
+        let indent = self.deeper(self.frames.len(), true);
+        let folding = Folding {
+            indent,
+            width: self.profile.width.filter(|_| !simple_key),
+        };
+        // A null without any text. Where that cannot stand, go-yaml writes the
+        // empty string, or a document that is none.
+        let null = analysis.empty && scalar.style == ScalarStyle::Plain && tag.is_none();
+        let root = self.frames.len() == 1;
+        match style {
+            _ if null && (root || style != ScalarStyle::Plain) => {
+                self.writer.plain("null", folding)?;
+            }
+            ScalarStyle::Plain => self.writer.plain(text, folding)?,
+            ScalarStyle::SingleQuoted => self.writer.single_quoted(text, folding)?,
+            ScalarStyle::DoubleQuoted => self.writer.double_quoted(text, folding)?,
+            ScalarStyle::Literal | ScalarStyle::Folded => {
+                // go-yaml writes the profile's indentation as the digit, even
+                // where the text is indented by less (sops-yaml-emitter §3.4).
+                // That is harmless only where no line is indented.
+                let digit = if text.chars().all(is_break) {
+                    self.profile.indent
+                } else {
+                    indent - self.indent.unwrap_or(0)
+                };
+                let literal = style == ScalarStyle::Literal;
+                let indicator = if literal { "|" } else { ">" };
+                let keeps_breaks = self.writer.block_header(indicator, text, digit)?;
+                if self.line.is_empty() {
+                    self.writer.end_line()?;
+                } else {
+                    self.write_line(indent)?;
+                }
+                if literal {
+                    self.writer.literal_lines(text, indent)?;
+                } else {
+                    self.writer.folded_lines(text, indent)?;
+                }
+                self.writer.keeps_breaks = keeps_breaks;
+            }
+        }
+        self.finish()
+    }
 }
 
-impl<W: fmt::Write> Writer<W> {
-    pub(super) fn plain(&mut self, text: &str, folding: Folding) -> fmt::Result {
-        if !text.is_empty() {
-            self.separate()?;
-            self.words(text, folding, false)?;
-            self.whitespace = false;
-        }
-        self.indention = false;
-        Ok(())
+/// Base64 in lines of 70 characters, or without a break where that is one
+/// line and not full.
+fn base64_lines(bytes: &[u8]) -> Result<Zeroizing<String>, fmt::Error> {
+    const LINE: usize = 70;
+    let engine = base64::engine::general_purpose::STANDARD;
+    let len = base64::encoded_len(bytes.len(), true).ok_or(fmt::Error)?;
+    // With room from the start, so that no copy is left behind.
+    let mut encoded = Zeroizing::new(String::with_capacity(len));
+    engine.encode_string(bytes, &mut encoded);
+    if len < LINE {
+        return Ok(encoded);
     }
-
-    pub(super) fn single_quoted(&mut self, text: &str, folding: Folding) -> fmt::Result {
-        self.separate()?;
-        self.indicator("'")?;
-        let mut rest = text;
-        let mut after_break = false;
-        while !rest.is_empty() {
-            let (line, line_break, next) = split_line(rest);
-            if !line.is_empty() {
-                if after_break {
-                    self.indent_to(folding.indent)?;
-                }
-                self.words(line, folding, true)?;
-                self.indention = false;
-            }
-            if !line_break.is_empty() {
-                // A single line feed would be folded to a space.
-                if line_break == "\n" && !(after_break && line.is_empty()) {
-                    self.end_line()?;
-                }
-                self.line_break(line_break)?;
-                after_break = true;
-            }
-            rest = next;
-        }
-        self.indicator("'")
+    let mut lines = Zeroizing::new(String::with_capacity(len + len / LINE + 1));
+    let mut rest = encoded.as_str();
+    while !rest.is_empty() {
+        let (line, next) = rest.split_at_checked(LINE).unwrap_or((rest, ""));
+        lines.push_str(line);
+        lines.push('\n');
+        rest = next;
     }
-
-    /// A line of words; a space beyond the width becomes a new line.
-    fn words(&mut self, text: &str, folding: Folding, quoted: bool) -> fmt::Result {
-        let Some(width) = folding.width else {
-            return self.quotes_doubled(text, quoted);
-        };
-        let bytes = text.as_bytes();
-        let mut start = 0;
-        for (i, byte) in bytes.iter().enumerate() {
-            if *byte != b' ' || i < start {
-                continue;
-            }
-            self.quotes_doubled(text.get(start..i).unwrap_or_default(), quoted)?;
-            start = i;
-            let alone = i > 0 && bytes.get(i - 1) != Some(&b' ') && bytes.get(i + 1) != Some(&b' ');
-            if alone && i + 1 < bytes.len() && self.column > width {
-                self.indention = false;
-                self.indent_to(folding.indent)?;
-                start = i + 1;
-            }
-        }
-        self.quotes_doubled(text.get(start..).unwrap_or_default(), quoted)
-    }
-
-    fn quotes_doubled(&mut self, text: &str, quoted: bool) -> fmt::Result {
-        if !quoted {
-            return self.run(text);
-        }
-        for (i, part) in text.split('\'').enumerate() {
-            if i > 0 {
-                self.run("''")?;
-            }
-            self.run(part)?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn double_quoted(&mut self, text: &str, folding: Folding) -> fmt::Result {
-        self.separate()?;
-        self.indicator("\"")?;
-        // go-yaml looks for the mark at the start of the text, wherever it is.
-        let escape_all = text.starts_with('\u{feff}');
-        let bytes = text.as_bytes();
-        let mut start = 0;
-        let mut i = 0;
-        while let Some(byte) = bytes.get(i) {
-            let rest = bytes.get(i..).unwrap_or_default();
-            let escape = escape_all
-                || match byte {
-                    ..0x20 | 0x7f | b'"' | b'\\' => true,
-                    0x80.. => break_len(rest) > 0 || is_special_sequence(rest),
-                    _ => false,
-                };
-            if escape {
-                self.run(text.get(start..i).unwrap_or_default())?;
-                let Some(c) = text.get(i..).and_then(|rest| rest.chars().next()) else {
-                    return Err(fmt::Error);
-                };
-                self.escaped(c)?;
-                i += c.len_utf8();
-                start = i;
-                continue;
-            }
-            if let (b' ', Some(width)) = (byte, folding.width) {
-                self.run(text.get(start..i).unwrap_or_default())?;
-                start = i;
-                let inside = i > 0 && i + 1 < bytes.len();
-                if inside && bytes.get(i - 1) != Some(&b' ') && self.column > width {
-                    self.indent_to(folding.indent)?;
-                    start = i + 1;
-                    if bytes.get(i + 1) == Some(&b' ') {
-                        self.run("\\")?;
-                    }
-                }
-            }
-            i += 1;
-        }
-        self.run(text.get(start..).unwrap_or_default())?;
-        self.indicator("\"")
-    }
-
-    fn escaped(&mut self, c: char) -> fmt::Result {
-        use fmt::Write as _;
-        match c {
-            '\0' => self.run("\\0"),
-            '\x07' => self.run("\\a"),
-            '\x08' => self.run("\\b"),
-            '\t' => self.run("\\t"),
-            '\n' => self.run("\\n"),
-            '\x0b' => self.run("\\v"),
-            '\x0c' => self.run("\\f"),
-            '\r' => self.run("\\r"),
-            '\x1b' => self.run("\\e"),
-            '"' => self.run("\\\""),
-            '\\' => self.run("\\\\"),
-            '\u{85}' => self.run("\\N"),
-            '\u{a0}' => self.run("\\_"),
-            '\u{2028}' => self.run("\\L"),
-            '\u{2029}' => self.run("\\P"),
-            '\0'..='\u{ff}' => write!(self, "\\x{:02X}", u32::from(c)),
-            '\0'..='\u{ffff}' => write!(self, "\\u{:04X}", u32::from(c)),
-            _ => write!(self, "\\U{:08X}", u32::from(c)),
-        }
-    }
-
-    /// `|` or `>` with the hints that a reader needs: `digit`, the columns
-    /// from the parent to the text, where the text starts with a blank, and
-    /// how to treat the breaks at its end.
-    /// Returns whether all of those are kept.
-    pub(super) fn block_header(
-        &mut self,
-        style: &str,
-        text: &str,
-        digit: usize,
-    ) -> Result<bool, fmt::Error> {
-        use fmt::Write as _;
-        self.separate()?;
-        self.indicator(style)?;
-        let bytes = text.as_bytes();
-        if bytes.first() == Some(&b' ') || break_len(bytes) > 0 {
-            write!(self, "{digit}")?;
-        }
-        match text.chars().next_back() {
-            Some(last) if ends_with_break(bytes) => {
-                let before = bytes.len() - last.len_utf8();
-                let before = bytes.get(..before).unwrap_or_default();
-                if before.is_empty() || ends_with_break(before) {
-                    self.run("+")?;
-                    return Ok(true);
-                }
-            }
-            _ => self.run("-")?,
-        }
-        Ok(false)
-    }
-
-    /// The lines below a `|`.
-    pub(super) fn literal_lines(&mut self, text: &str, indent: usize) -> fmt::Result {
-        self.whitespace = true;
-        let mut rest = text;
-        while !rest.is_empty() {
-            let (line, line_break, next) = split_line(rest);
-            if !line.is_empty() {
-                self.indent_to(indent)?;
-                self.run(line)?;
-                self.indention = false;
-            }
-            if !line_break.is_empty() {
-                self.line_break(line_break)?;
-            }
-            rest = next;
-        }
-        Ok(())
-    }
-
-    /// The lines below a `>`. Between two lines a break is doubled, since a
-    /// reader folds a single one into a space.
-    ///
-    /// go-yaml decides that by the first character of the whole text, and so
-    /// loses or adds breaks around lines that start with a blank. Here each
-    /// line counts; of go-yaml's habit only the harmless part is kept, an
-    /// empty line at the end.
-    pub(super) fn folded_lines(&mut self, text: &str, indent: usize) -> fmt::Result {
-        self.whitespace = true;
-        let starts_blank = |text: &str| text.trim_start_matches(is_break).starts_with([' ', '\t']);
-        let empty_line_at_end = !starts_blank(text);
-        let mut rest = text;
-        while !rest.is_empty() {
-            let (line, line_break, next) = split_line(rest);
-            if !line.is_empty() {
-                self.indent_to(indent)?;
-                self.run(line)?;
-                self.indention = false;
-                let folds = if next.is_empty() {
-                    empty_line_at_end
-                } else {
-                    !next.chars().all(is_break) && !starts_blank(next)
-                };
-                if line_break == "\n" && folds && !line.starts_with([' ', '\t']) {
-                    self.end_line()?;
-                }
-            }
-            if !line_break.is_empty() {
-                self.line_break(line_break)?;
-            }
-            rest = next;
-        }
-        Ok(())
-    }
+    Ok(lines)
 }

@@ -3,8 +3,6 @@
 
 use std::fmt::Write;
 
-use go_yaml::number;
-
 use super::{Style, emit_error, first_document, flat, not_encrypted, syntax_error};
 use crate::{
     Result, limits,
@@ -172,7 +170,7 @@ pub(crate) fn plain_scalar(value: &Value, out: &mut SecretBuf) -> bool {
         Value::Null => out.write_str("<nil>"),
         Value::Bool(bool) => write!(out, "{bool}"),
         Value::Int(int) => write!(out, "{int}"),
-        Value::Float(float) => write!(out, "{}", number::dotenv(*float)),
+        Value::Float(float) => write!(out, "{}", super::number::dotenv(*float)),
         Value::Time(time) => out.write_str(&time.to_rfc3339_seconds()),
         Value::String(text) => {
             out.push(text.as_bytes());

@@ -408,7 +408,7 @@ impl Writer<'_> {
             Value::Null => self.out.write_str("null"),
             Value::Bool(bool) => write!(self.out, "{bool}"),
             Value::Int(int) => write!(self.out, "{int}"),
-            Value::Float(float) => match number::json(*float) {
+            Value::Float(float) => match super::number::json(*float) {
                 Some(text) => write!(self.out, "{text}"),
                 None => {
                     return Err(emit_error("JSON has no NaN and no infinity")

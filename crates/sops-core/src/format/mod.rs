@@ -5,6 +5,7 @@ pub(crate) mod dotenv;
 pub(crate) mod flat;
 pub(crate) mod ini;
 pub(crate) mod json;
+mod number;
 pub(crate) mod yaml;
 
 use std::path::Path;

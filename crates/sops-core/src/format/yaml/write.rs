@@ -19,7 +19,7 @@ use crate::{Error, ErrorKind, Result};
 /// [`ErrorKind::Emit`] where the emitter cannot write the tree.
 pub(crate) fn write(documents: &[Mapping], style: &Style, out: &mut SecretBuf) -> Result<()> {
     let mut writer = Writer {
-        emitter: Emitter::new(out, Profile::sops(style.yaml_indent)),
+        emitter: Emitter::new(out, Profile::v3(style.yaml_indent)),
         inline: style.inline_comments,
     };
     let none = Comments::default();
@@ -42,7 +42,7 @@ pub(crate) fn write(documents: &[Mapping], style: &Style, out: &mut SecretBuf) -
 /// As [`write()`].
 pub(crate) fn write_value(value: &Value, style: &Style, out: &mut SecretBuf) -> Result<()> {
     let mut writer = Writer {
-        emitter: Emitter::new(out, Profile::sops(4)),
+        emitter: Emitter::new(out, Profile::v3(4)),
         inline: style.inline_comments,
     };
     let mut write = || {
