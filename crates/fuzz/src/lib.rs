@@ -292,7 +292,7 @@ pub fn resource_list(data: &[u8]) {
         let generator = Generator::from_node(name, document, item)?;
         let part = |text: &[u8], is_secret| Part {
             origin: name.to_owned(),
-            text: text.to_vec().into(),
+            text: std::sync::Arc::new(text.to_vec().into()),
             is_secret,
         };
         let mut parts = vec![part(data, false)];
@@ -316,8 +316,8 @@ pub fn env_file(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data)
         && let Ok(file) = env_file::parse(text)
     {
-        for name in &file.expanded {
-            assert!(file.variables.contains_key(name));
+        for statement in &file.statements {
+            assert!(file.variables.contains_key(&*statement.name));
         }
     }
 }

@@ -3,10 +3,7 @@
 //! for `=`, text behind a closing quote is the next statement, and `$NAME` is
 //! replaced by the value of an earlier variable of the same file.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    fmt,
-};
+use std::{collections::BTreeMap, fmt};
 
 use zeroize::Zeroizing;
 
@@ -15,9 +12,33 @@ use zeroize::Zeroizing;
 pub struct EnvFile {
     /// Values by name; the last one of a name wins.
     pub variables: BTreeMap<String, Zeroizing<String>>,
-    /// The names of the variables whose value `$NAME` expansion changed, in
-    /// the order of the file.
-    pub expanded: Vec<String>,
+    /// Every place where a variable is set, in the order of the file.
+    pub statements: Vec<Statement>,
+}
+
+/// One place where a variable is set. Names may be part of a value, where
+/// the text is not what its author took it for: they are not for messages.
+pub struct Statement {
+    /// The name; the key of one of [`EnvFile::variables`].
+    pub name: Zeroizing<String>,
+    /// The line on which it starts, counted from 1.
+    pub line: usize,
+    /// Whether its value goes on in the lines below, as a quoted one can.
+    pub spans_lines: bool,
+    /// How reading changed the value.
+    pub changes: Changes,
+}
+
+/// How reading changed a value, in ways that its author may not know of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Changes {
+    /// A `$NAME` was replaced.
+    pub expanded: bool,
+    /// What stood behind ` #` is gone.
+    pub cut: bool,
+    /// A backslash is gone that stood before neither a quote, a backslash, a
+    /// `$` between double quotes, nor `n` or `r`.
+    pub unescaped: bool,
 }
 
 /// Why a text is not an env file. Holds no text of the file.
@@ -95,7 +116,7 @@ const MAX_EXPANSION: usize = 16 << 20;
 /// ```
 /// let env = ksops_rs::env_file::parse("HOST=db\nURL=\"http://$HOST\"\n")?;
 /// assert_eq!(*env.variables["URL"], "http://db");
-/// assert_eq!(env.expanded, ["URL"]);
+/// assert!(env.statements[1].changes.expanded);
 /// # Ok::<(), ksops_rs::env_file::EnvFileError>(())
 /// ```
 pub fn parse(text: &str) -> Result<EnvFile, EnvFileError> {
@@ -103,28 +124,48 @@ pub fn parse(text: &str) -> Result<EnvFile, EnvFileError> {
     let mut file = EnvFile::default();
     let mut rest = text.as_str();
     let mut budget = MAX_EXPANSION;
-    let mut expanded = HashSet::new();
+    let mut lines = Lines {
+        text: &text,
+        seen: 0,
+        line: 1,
+    };
     while let Some(statement) = next_statement(rest) {
-        let error = |problem, at: &str| EnvFileError {
-            line: line_of(&text, at),
-            problem,
-        };
-        let (name, value) = split_name(statement).map_err(|(p, at)| error(p, at))?;
-        let value = read_value(value, &file.variables, &mut budget).map_err(|p| error(p, value))?;
-        if value.expanded && expanded.insert(name) {
-            file.expanded.push(name.to_owned());
-        }
-        file.variables.insert(name.to_owned(), value.text);
+        let line = lines.line_of(statement);
+        let (name, value) =
+            split_name(statement).map_err(|problem| EnvFileError { line, problem })?;
+        let value = read_value(value, &file.variables, &mut budget)
+            .map_err(|problem| EnvFileError { line, problem })?;
         rest = value.rest;
+        file.statements.push(Statement {
+            name: Zeroizing::new(name.to_owned()),
+            line,
+            spans_lines: lines.line_of(rest) > line,
+            changes: value.changes,
+        });
+        file.variables.insert(name.to_owned(), value.text);
     }
     Ok(file)
 }
 
-/// The line in which `at`, a tail of `text`, starts.
-fn line_of(text: &str, at: &str) -> usize {
-    let before = text.len().saturating_sub(at.len());
-    let newlines = text.bytes().take(before).filter(|&b| b == b'\n').count();
-    newlines + 1
+/// Counts lines on the way through a text, each once.
+struct Lines<'a> {
+    text: &'a str,
+    /// How many bytes were looked at.
+    seen: usize,
+    /// The line of the byte behind them, counted from 1.
+    line: usize,
+}
+
+impl Lines<'_> {
+    /// The line in which `at` starts, a tail of the text that is not longer
+    /// than the one before.
+    fn line_of(&mut self, at: &str) -> usize {
+        let end = self.text.len().saturating_sub(at.len());
+        let passed = self.text.as_bytes().get(self.seen..end).unwrap_or_default();
+        self.line += passed.iter().filter(|&&b| b == b'\n').count();
+        self.seen = self.seen.max(end);
+        self.line
+    }
 }
 
 /// Skips white space and comment lines; `None` at the end of the text.
@@ -153,19 +194,28 @@ fn is_name_byte(byte: u8) -> bool {
     is_blank(c) || matches!(c, '_' | '.') || c.is_alphabetic() || c.is_numeric()
 }
 
+/// A name without `export` and the blanks around it: what [`parse`] makes of
+/// the text before a delimiter.
+pub(crate) fn bare_name(text: &str) -> &str {
+    without_export(text.trim_start()).trim_end()
+}
+
+/// What stands behind `export`, if it is there, and behind blanks.
+fn without_export(text: &str) -> &str {
+    let text = text.trim_start_matches(is_blank);
+    match text.strip_prefix("export") {
+        Some(behind) if behind.starts_with(is_blank) => behind.trim_start_matches(is_blank),
+        _ => text,
+    }
+}
+
 /// Splits a statement into a name and the text behind the delimiter. Without
 /// a delimiter before the end of the text the name is empty and all of it the
 /// value.
-fn split_name(statement: &str) -> Result<(&str, &str), (Problem, &str)> {
-    let mut statement = statement.trim_start_matches(is_blank);
-    if let Some(behind) = statement.strip_prefix("export") {
-        let trimmed = behind.trim_start_matches(is_blank);
-        if trimmed.len() < behind.len() {
-            statement = trimmed;
-        }
-    }
+fn split_name(statement: &str) -> Result<(&str, &str), Problem> {
+    let statement = without_export(statement);
     if statement.is_empty() {
-        return Err((Problem::NoName, statement));
+        return Err(Problem::NoName);
     }
     for (at, byte) in statement.bytes().enumerate() {
         match byte {
@@ -175,9 +225,9 @@ fn split_name(statement: &str) -> Result<(&str, &str), (Problem, &str)> {
                 let value = statement.get(at + 1..).unwrap_or_default();
                 return Ok((name.trim_end(), value.trim_start_matches(is_blank)));
             }
-            b'\n' => return Err((Problem::NoDelimiter, statement)),
+            b'\n' => return Err(Problem::NoDelimiter),
             _ if is_name_byte(byte) => {}
-            _ => return Err((Problem::NameCharacter, statement)),
+            _ => return Err(Problem::NameCharacter),
         }
     }
     Ok(("", statement))
@@ -185,7 +235,7 @@ fn split_name(statement: &str) -> Result<(&str, &str), (Problem, &str)> {
 
 struct Value<'a> {
     text: Zeroizing<String>,
-    expanded: bool,
+    changes: Changes,
     rest: &'a str,
 }
 
@@ -201,14 +251,22 @@ fn read_value<'a>(
         _ => return read_unquoted(text, variables, budget),
     };
     let (content, rest) = split_quoted(text, quote).ok_or(Problem::OpenQuote)?;
-    let (text, expanded) = if quote == b'"' {
-        expand(&unescape(content), variables, budget)?
-    } else {
-        (Zeroizing::new(content.to_owned()), false)
-    };
+    if quote == b'\'' {
+        return Ok(Value {
+            text: Zeroizing::new(content.to_owned()),
+            changes: Changes::default(),
+            rest,
+        });
+    }
+    let (text, unescaped) = unescape(content);
+    let (text, expansion) = expand(&text, variables, budget)?;
     Ok(Value {
         text,
-        expanded,
+        changes: Changes {
+            expanded: expansion.replaced,
+            cut: false,
+            unescaped,
+        },
         rest,
     })
 }
@@ -225,10 +283,14 @@ fn read_unquoted<'a>(
         .map(|(at, _)| line.get(..at).unwrap_or_default())
         .find(|before| before.ends_with(is_blank));
     let value = comment.unwrap_or(line).trim_matches(is_blank);
-    let (text, expanded) = expand(value, variables, budget)?;
+    let (text, expansion) = expand(value, variables, budget)?;
     Ok(Value {
         text,
-        expanded,
+        changes: Changes {
+            expanded: expansion.replaced,
+            cut: comment.is_some(),
+            unescaped: expansion.unescaped,
+        },
         rest,
     })
 }
@@ -247,8 +309,9 @@ fn split_quoted(text: &str, quote: u8) -> Option<(&str, &str)> {
 
 /// Backslashes between double quotes, in two passes as godotenv makes them:
 /// first `\n` and `\r`, then every other backslash goes, but for one before
-/// `$`. So `\\n` becomes the two characters `\n`.
-fn unescape(text: &str) -> Zeroizing<String> {
+/// `$`. So `\\n` becomes the two characters `\n`. Says whether one went that
+/// is no usual escape.
+fn unescape(text: &str) -> (Zeroizing<String>, bool) {
     let mut first = Zeroizing::new(String::with_capacity(text.len()));
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
@@ -266,34 +329,44 @@ fn unescape(text: &str) -> Zeroizing<String> {
         }
     }
     let mut second = Zeroizing::new(String::with_capacity(first.len()));
+    let mut unescaped = false;
     let mut chars = first.chars().peekable();
     while let Some(c) = chars.next() {
         if c == '\\'
             && let Some(escaped) = chars.next_if(|&next| next != '$')
         {
+            unescaped |= !matches!(escaped, '"' | '\'' | '\\');
             second.push(escaped);
         } else {
             second.push(c);
         }
     }
-    second
+    (second, unescaped)
+}
+
+/// What [`expand`] did to a text.
+#[derive(Default)]
+struct Expansion {
+    replaced: bool,
+    /// A backslash before a `$` is gone.
+    unescaped: bool,
 }
 
 /// Replaces `$NAME`, `${NAME}` and what godotenv takes for them by the value
-/// of an earlier variable, and says whether it replaced any. `\$` keeps its
-/// dollar and loses its backslash.
+/// of an earlier variable. `\$` keeps its dollar and loses its backslash.
 fn expand(
     text: &str,
     variables: &Variables,
     budget: &mut usize,
-) -> Result<(Zeroizing<String>, bool), Problem> {
+) -> Result<(Zeroizing<String>, Expansion), Problem> {
     let mut out = Zeroizing::new(String::with_capacity(text.len()));
-    let mut expanded = false;
+    let mut expansion = Expansion::default();
     let mut rest = text;
     while let Some(at) = rest.find('$') {
         let (before, from_dollar) = rest.split_at(at);
         let reference = Reference::at_dollar(from_dollar);
         if let Some(before) = before.strip_suffix('\\') {
+            expansion.unescaped = true;
             out.push_str(before);
             out.push_str(reference.whole);
         } else {
@@ -301,7 +374,7 @@ fn expand(
             if reference.name.is_empty() {
                 out.push_str(reference.whole);
             } else {
-                expanded = true;
+                expansion.replaced = true;
                 if let Some(value) = variables.get(reference.name) {
                     *budget = budget
                         .checked_sub(value.len())
@@ -313,7 +386,7 @@ fn expand(
         rest = reference.rest;
     }
     out.push_str(rest);
-    Ok((out, expanded))
+    Ok((out, expansion))
 }
 
 /// `$`, maybe `(`, maybe `{`, maybe a NAME, maybe `}`.
@@ -339,96 +412,4 @@ impl<'a> Reference<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn reads_what_godotenv_reads() {
-        let vectors = include_str!("../../../testdata/vectors/godotenv.jsonl");
-        let mut count = 0;
-        for line in vectors.lines() {
-            let vector: serde_json::Value = serde_json::from_str(line).unwrap();
-            let text = vector["in"].as_str().unwrap();
-            match (parse(text), vector["out"].as_object()) {
-                (Ok(file), Some(expected)) => {
-                    let got: serde_json::Map<_, _> = file
-                        .variables
-                        .iter()
-                        .map(|(k, v)| (k.clone(), v.as_str().into()))
-                        .collect();
-                    assert_eq!(&got, expected, "{line}");
-                }
-                (Err(error), None) => {
-                    let theirs = vector["err"].as_str().unwrap();
-                    let is_quote = error.problem == Problem::OpenQuote;
-                    assert_eq!(theirs.starts_with("unterminated"), is_quote, "{line}");
-                }
-                (ours, _) => panic!("{line}: {:?}", ours.err()),
-            }
-            count += 1;
-        }
-        assert_eq!(count, 113);
-    }
-
-    fn problem(text: &str) -> (usize, Problem) {
-        let error = parse(text).err().unwrap();
-        (error.line, error.problem)
-    }
-
-    #[test]
-    fn errors_name_the_line() {
-        assert_eq!(problem("# c\n\nA=1\nB\nC=3"), (4, Problem::NoDelimiter));
-        assert_eq!(problem("A=1\r\nB-C=2"), (2, Problem::NameCharacter));
-        assert_eq!(problem("A=\"x\ny\"\nB='z"), (3, Problem::OpenQuote));
-        assert_eq!(problem("A=1\nexport "), (2, Problem::NoName));
-    }
-
-    #[test]
-    fn errors_hold_no_text_of_the_file() {
-        for text in ["hunter2", "A='hunter2", "hunter-2=hunter2", "A=''hunter2''"] {
-            for text in [format!("{text}\nB=1"), format!("{text}\n")] {
-                if let Err(error) = parse(&text) {
-                    let shown = format!("{error} {error:?} {}", error.problem.advice());
-                    assert!(!shown.contains("hunter"), "{shown}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn expansion_is_noted_by_name() {
-        let file = parse("A=pa$W0RD\nB=a\\$B\nC='$A'\nD=\"${A}\"\nE=$lower\nA=$X").unwrap();
-        assert_eq!(file.expanded, ["A", "D"]);
-    }
-
-    #[test]
-    fn expansion_cannot_double_forever() {
-        let mut text = format!("A0={}\n", "x".repeat(1024));
-        for n in 0..40 {
-            text += &format!("A{}=$A{n}$A{n}\n", n + 1);
-        }
-        assert_eq!(problem(&text), (15, Problem::TooMuchExpansion));
-    }
-
-    #[test]
-    fn blanks_beyond_ascii_count_as_godotenv_counts_them() {
-        let file = parse("\u{3000}A\u{a0}=\u{a0}x\u{85}").unwrap();
-        assert_eq!(*file.variables["A"], "x");
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_panics(text in "([A-Z$(){}\\\\'\"=:# \n\ré\u{a0}]|export ){0,40}") {
-            let _ = parse(&text);
-        }
-
-        #[test]
-        fn single_quotes_keep_everything(value in "[^'\\\\\r]*") {
-            let file = parse(&format!("A='{value}'\n")).unwrap();
-            prop_assert_eq!(file.variables["A"].as_str(), value);
-            prop_assert!(file.expanded.is_empty());
-        }
-    }
-}
+mod tests;

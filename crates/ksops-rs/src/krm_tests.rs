@@ -14,7 +14,7 @@ fn answer_with(input: &str, generated: &[&str]) -> Result<Answer> {
         Ok(Rendered {
             parts: vec![Part {
                 origin: name.to_owned(),
-                text: Zeroizing::new(text.as_bytes().to_vec()),
+                text: Zeroizing::new(text.as_bytes().to_vec()).into(),
                 is_secret: false,
             }],
             warnings: vec![format!("{name} warns")],

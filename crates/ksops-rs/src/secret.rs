@@ -1,6 +1,9 @@
 //! The Secret that `secretFrom` makes (ksops-behaviour §6).
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use go_yaml::{
@@ -16,6 +19,8 @@ use crate::{Error, Result, error::quoted, generator::SecretSource};
 pub struct Secret<'a> {
     source: &'a SecretSource,
     string_data: BTreeMap<String, Zeroizing<String>>,
+    /// The keys of `string_data` that are variables of an env file.
+    variables: BTreeSet<String>,
     data: BTreeMap<String, Zeroizing<String>>,
 }
 
@@ -26,13 +31,22 @@ impl<'a> Secret<'a> {
         Secret {
             source,
             string_data: BTreeMap::new(),
+            variables: BTreeSet::new(),
             data: BTreeMap::new(),
         }
     }
 
     /// Puts a text into `stringData`, in the place of an earlier one.
     pub fn add_text(&mut self, key: String, text: Zeroizing<String>) {
+        self.variables.remove(&key);
         self.string_data.insert(key, text);
+    }
+
+    /// Puts a variable of an env file into `stringData`, in the place of an
+    /// earlier text.
+    pub fn add_variable(&mut self, name: String, value: Zeroizing<String>) {
+        self.variables.insert(name.clone());
+        self.string_data.insert(name, value);
     }
 
     /// Puts bytes into `data`, in the place of earlier ones.
@@ -115,7 +129,12 @@ impl<'a> Secret<'a> {
         }
         for (key, text) in &self.string_data {
             check(key, || "a key of stringData".into(), MANIFEST_ADVICE)?;
-            check(text, || format!("stringData[{}]", quoted(key)), DATA_ADVICE)?;
+            let advice = if self.variables.contains(key) {
+                VARIABLE_ADVICE
+            } else {
+                DATA_ADVICE
+            };
+            check(text, || format!("stringData[{}]", quoted(key)), advice)?;
         }
         Ok(())
     }
@@ -164,6 +183,7 @@ impl Yaml<'_> {
 }
 
 const MANIFEST_ADVICE: &str = "write it without that character";
+const VARIABLE_ADVICE: &str = "take the character out of the variable with `sops edit`; a value that needs it goes into a file of its own, listed under `binaryFiles:`";
 const DATA_ADVICE: &str = "list the file under `binaryFiles:`; the pod sees the same bytes";
 
 /// Refuses what sigs.k8s.io/yaml cannot read back from JSON, and U+0085,

@@ -304,7 +304,10 @@ fn settings_are_wrong() {
 #[test]
 fn warnings_name_file_and_key() {
     let folder = Folder::new();
-    assert_snapshot!(folder.warnings("secretFrom:\n- envs: [dollar.enc.env]\n"), @r#"warning: g.yaml: line 2: secretFrom[0].envs[0]: "dollar.enc.env": `$NAME` was replaced in B, C, E, H; put single quotes around a value to keep its `$`"#);
+    assert_snapshot!(folder.warnings("secretFrom:\n- envs: [dollar.enc.env]\n"), @r#"
+    warning: g.yaml: line 2: secretFrom[0].envs[0]: "dollar.enc.env": `$NAME` was replaced in B, C, E, H; put single quotes around a value to keep its `$`
+    warning: g.yaml: line 2: secretFrom[0].envs[0]: "dollar.enc.env": a backslash was taken out in F; put single quotes around a value to keep its `\`
+    "#);
     assert_snapshot!(folder.warnings("files: []\nsecretsFrom: []\n"), @r#"warning: g.yaml: line 2: unknown field "secretsFrom" is ignored; did you mean secretFrom?"#);
 }
 

@@ -8,6 +8,7 @@ use std::{
     fmt::Debug,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use common::{Program, cases, key, program, testdata};
@@ -272,7 +273,7 @@ fn no_debug_shows_a_secret() {
 
     let part = || Part {
         origin: "here".into(),
-        text: Zeroizing::new(PLANTED.as_bytes().to_vec()),
+        text: Arc::new(Zeroizing::new(PLANTED.as_bytes().to_vec())),
         is_secret: true,
     };
     let rendered = Rendered {

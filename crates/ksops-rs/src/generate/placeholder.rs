@@ -2,10 +2,8 @@
 //! encrypted value becomes a fixed one that is valid where it stands.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use sops_core::{Document, Encrypted, Format, Slot, Style};
-use zeroize::Zeroizing;
+use sops_core::{Document, Encrypted, Format, Placeholders, Slot};
 
-use super::refuse_ciphertext;
 use crate::{Error, Result, error::quoted, generator::Entry, settings::PLACEHOLDER};
 
 /// What stands in the place of a text.
@@ -19,11 +17,10 @@ pub(super) fn warning(name: &str) -> String {
 }
 
 /// A file with its encrypted values replaced.
-pub(super) fn render(
+pub(super) fn replace(
     document: Document<Encrypted>,
     entry: &Entry,
-    style: &Style,
-) -> Result<Zeroizing<Vec<u8>>> {
+) -> Result<Document<Placeholders>> {
     let format = document.format();
     // The rest makes a Secret of its own.
     let is_resource = entry.place.secret.is_none();
@@ -51,8 +48,7 @@ pub(super) fn render(
             "leave apiVersion, kind and metadata in clear: encrypted_regex: ^(data|stringData)$ in .sops.yaml",
         ));
     }
-    refuse_ciphertext(entry, document.clear_ciphertexts())?;
-    document.to_bytes(format, style).map_err(in_file)
+    Ok(document)
 }
 
 /// The keys on the way, without those of a `List` around the resource.

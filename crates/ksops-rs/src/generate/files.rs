@@ -1,0 +1,225 @@
+//! The files of a generator: each is read and decrypted once, whatever it is
+//! called and however often.
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+    sync::Arc,
+};
+
+use sops_core::{Document, ErrorKind, Format};
+use zeroize::Zeroizing;
+
+use super::{Context, STYLE, parallel::in_parallel, placeholder, variables::Outline};
+use crate::{
+    Error, Result,
+    error::quoted,
+    generator::{Entry, Generator},
+    yaml,
+};
+
+/// The text of a decrypted file. Shared by all that mention it.
+pub(super) type Text = Arc<Zeroizing<Vec<u8>>>;
+
+/// The decrypted files of a generator by path.
+pub(super) struct Files<'a>(HashMap<&'a str, Decrypted>);
+
+struct Decrypted {
+    text: Text,
+    /// Only of a file that is listed under `envs`.
+    outline: Option<Outline>,
+}
+
+impl<'a> Files<'a> {
+    /// Decrypts every file that is named.
+    pub(super) fn decrypt(generator: &'a Generator, context: &Context) -> Result<Self> {
+        let name = &generator.title;
+        let entries = distinct(generator);
+        let envs = generator.secrets.iter().flat_map(|secret| &secret.envs);
+        let envs: HashSet<&str> = envs.map(|entry| entry.path.as_str()).collect();
+        let results = in_parallel(&entries, context.settings.concurrency.get(), |entry| {
+            decrypt_file(entry, envs.contains(entry.path.as_str()), context)
+        });
+        let mut files = HashMap::with_capacity(entries.len());
+        let mut errors = Vec::new();
+        for (entry, result) in entries.iter().zip(results) {
+            match result {
+                Ok(decrypted) => {
+                    files.insert(entry.path.as_str(), decrypted);
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        let failed = errors.len();
+        match errors.pop() {
+            None => Ok(Files(files)),
+            Some(error) if failed == 1 => Err(error.at(name)),
+            Some(error) => {
+                errors.push(error);
+                Err(Error::several(
+                    format!(
+                        "{name}: {failed} of {} files cannot be decrypted",
+                        entries.len()
+                    ),
+                    errors,
+                ))
+            }
+        }
+    }
+
+    fn get(&self, entry: &Entry) -> Result<&Decrypted> {
+        // All that a generator names were decrypted.
+        self.0
+            .get(entry.path.as_str())
+            .ok_or_else(|| Error::new(format!("{}: not decrypted", entry.place)))
+    }
+
+    /// The file as it is.
+    pub(super) fn shared(&self, entry: &Entry) -> Result<Text> {
+        Ok(Arc::clone(&self.get(entry)?.text))
+    }
+
+    /// The bytes of a file.
+    pub(super) fn bytes(&self, entry: &Entry) -> Result<&[u8]> {
+        Ok(&self.get(entry)?.text)
+    }
+
+    /// The file as text. KSOPS turns bytes that are none into U+FFFD and goes
+    /// on; a broken key in a pod is found later than an error.
+    pub(super) fn text(&self, entry: &Entry) -> Result<&str> {
+        std::str::from_utf8(self.bytes(entry)?).map_err(|_| {
+            Error::new(format!(
+                "{}: {} is not UTF-8 text when decrypted, so it cannot stand in stringData",
+                entry.place,
+                quoted(&entry.path)
+            ))
+            .advise(match entry.place.list {
+                "envs" => "variables are text: list a binary file under `binaryFiles:`",
+                _ => "list it under `binaryFiles:` instead; the pod sees the same bytes",
+            })
+        })
+    }
+
+    /// Refuses a dotenv or INI file that YAML reads as a Kubernetes object:
+    /// kustomize would read lines that nothing authenticates, names of
+    /// variables and sections, as fields with values.
+    pub(super) fn refuse_object_of_lines(&self, entry: &Entry) -> Result<()> {
+        if !matches!(Format::from_path(&entry.path), Format::Dotenv | Format::Ini) {
+            return Ok(());
+        }
+        let documents = yaml::parse("", self.bytes(entry)?).unwrap_or_default();
+        let is_object = documents.iter().any(|document| {
+            let root = document.root();
+            root.is_some_and(|root| yaml::field(document, root, "kind").is_some())
+        });
+        if !is_object {
+            return Ok(());
+        }
+        Err(Error::new(format!(
+            "{}: {} is a dotenv or INI file, and kustomize would take its lines for a Kubernetes object",
+            entry.place,
+            quoted(&entry.path)
+        ))
+        .because("names in such a file can be changed without a key")
+        .advise("list under `files:` what is YAML or JSON; make a Secret of any other file with `secretFrom:`"))
+    }
+
+    /// What the tree of a file under `envs` has at its top.
+    pub(super) fn outline(&self, entry: &Entry) -> Result<&Outline> {
+        self.get(entry)?
+            .outline
+            .as_ref()
+            .ok_or_else(|| Error::new(format!("{}: not listed under `envs`", entry.place)))
+    }
+}
+
+/// Every file that a generator names, once, where it is named first.
+pub(crate) fn distinct(generator: &Generator) -> Vec<&Entry> {
+    let secrets = generator.secrets.iter().flat_map(|secret| {
+        let keyed = secret.files.iter().chain(&secret.binary_files);
+        keyed.map(|file| &file.entry).chain(&secret.envs)
+    });
+    let mut seen = HashSet::new();
+    generator
+        .files
+        .iter()
+        .chain(secrets)
+        .filter(|entry| seen.insert(entry.path.as_str()))
+        .collect()
+}
+
+fn decrypt_file(entry: &Entry, outlined: bool, context: &Context) -> Result<Decrypted> {
+    let bytes = context
+        .policy
+        .read(Path::new(&entry.path))
+        .map_err(|refusal| {
+            Error::new(format!(
+                "{}: cannot read {}: {}",
+                entry.place,
+                quoted(&entry.path),
+                refusal.reason()
+            ))
+            .advise(refusal.advice())
+        })?;
+    let format = Format::from_path(&entry.path);
+    let in_file = |error: sops_core::Error| {
+        let is_key = error.kind() == ErrorKind::DataKey;
+        let error = error.in_file(quoted(&entry.path));
+        let mut error = Error::of_core(error, context.settings.argo_cd).at(entry.place);
+        if format == Format::Binary && !is_key {
+            error = error.because(
+                "its name ends in none of .yaml .yml .json .env .ini, so it is read as a binary file encrypted by sops, which is JSON",
+            )
+            .advise("give the file the ending of its format, as in secret.enc.yaml");
+        }
+        match &context.keys.note {
+            Some(note) if is_key => error.advise(note),
+            _ => error,
+        }
+    };
+    let document = Document::parse(&bytes, format).map_err(in_file)?;
+    drop(bytes);
+    if context.settings.placeholder {
+        let document = placeholder::replace(document, entry)?;
+        return decrypted(&document, entry, outlined, &in_file);
+    }
+    let document = document.decrypt(&context.keys.keyring).map_err(in_file)?;
+    decrypted(&document, entry, outlined, &in_file)
+}
+
+/// What is used of a document that was opened.
+fn decrypted(
+    document: &Document<impl sops_core::Readable>,
+    entry: &Entry,
+    outlined: bool,
+    in_file: &dyn Fn(sops_core::Error) -> Error,
+) -> Result<Decrypted> {
+    refuse_ciphertext(entry, document.clear_ciphertexts())?;
+    Ok(Decrypted {
+        text: Arc::new(
+            document
+                .to_bytes(document.format(), &STYLE)
+                .map_err(in_file)?,
+        ),
+        outline: outlined.then(|| Outline::of(document)),
+    })
+}
+
+/// Nobody is given ciphertext for plaintext: an application would start with
+/// it as its password.
+fn refuse_ciphertext(entry: &Entry, key_paths: &[String]) -> Result<()> {
+    if key_paths.is_empty() {
+        return Ok(());
+    }
+    let mut error = Error::new(format!(
+        "{}: {}: encrypted text stands where the rule of the file leaves values in clear, so it would be passed on as it is",
+        entry.place,
+        quoted(&entry.path)
+    ));
+    for key_path in key_paths {
+        error = error.because(key_path);
+    }
+    Err(error.advise(
+        "the file was encrypted by another rule than its sops block names: decrypt those values as they were encrypted, then encrypt the file anew with sops",
+    ))
+}
