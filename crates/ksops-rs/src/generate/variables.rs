@@ -73,6 +73,9 @@ impl Outline {
     }
 }
 
+/// Values by name.
+pub(super) type Variables = BTreeMap<String, Zeroizing<String>>;
+
 /// Reads the variables of a decrypted file, and checks that they are those of
 /// its tree. `at` puts the place of the file in front of a message.
 ///
@@ -84,7 +87,7 @@ pub(super) fn read(
     outline: &Outline,
     at: &dyn Fn(&str) -> String,
     warnings: &mut Vec<String>,
-) -> Result<BTreeMap<String, Zeroizing<String>>> {
+) -> Result<Variables> {
     let env = env_file::parse(text).map_err(|error| {
         Error::new(at(&error.to_string()))
             .because("lines are those of the decrypted file")

@@ -6,10 +6,7 @@ use crate::generate::STYLE;
 
 /// The variables of a plain file of this format, as the plugin takes them
 /// from one that was decrypted; and the warnings.
-fn variables(
-    text: &str,
-    format: Format,
-) -> Result<(BTreeMap<String, Zeroizing<String>>, Vec<String>)> {
+fn variables(text: &str, format: Format) -> Result<(Variables, Vec<String>)> {
     let document = Document::parse_plain(text.as_bytes(), format).unwrap();
     let printed = document.to_bytes(format, &STYLE).unwrap();
     let printed = std::str::from_utf8(&printed).unwrap();
