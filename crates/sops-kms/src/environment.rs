@@ -1,0 +1,178 @@
+//! What the services may know of the world around them.
+
+use std::{
+    ffi::OsString,
+    fmt, fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use zeroize::Zeroizing;
+
+/// Bytes of one file of credentials, certificates or configuration: 1 MiB.
+/// Such files are a few KiB; a bundle of all public roots is 300 KiB.
+pub const FILE_SIZE: u64 = 1 << 20;
+
+/// What the services may do, as the program decides. The default is the
+/// careful one: that of a server which renders what strangers commit.
+///
+/// ```
+/// use sops_kms::Policy;
+/// let laptop = Policy::default().with_programs();
+/// assert!(laptop.programs() && !laptop.strangers_files());
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Policy {
+    strangers: bool,
+    programs: bool,
+}
+
+impl Policy {
+    /// Files come from people who are not to be trusted with this machine's
+    /// credentials, as in Argo CD: addresses in them are not followed unless
+    /// whoever runs the program has named them.
+    #[must_use]
+    pub fn with_strangers_files(mut self) -> Self {
+        self.strangers = true;
+        self
+    }
+
+    /// Programs that a configuration file names may be run
+    /// (`credential_process`, `az`).
+    #[must_use]
+    pub fn with_programs(mut self) -> Self {
+        self.programs = true;
+        self
+    }
+
+    /// See [`with_strangers_files`](Self::with_strangers_files).
+    #[must_use]
+    pub fn strangers_files(self) -> bool {
+        self.strangers
+    }
+
+    /// See [`with_programs`](Self::with_programs).
+    #[must_use]
+    pub fn programs(self) -> bool {
+        self.programs
+    }
+}
+
+type Lookup = dyn Fn(&str) -> Option<OsString> + Send + Sync;
+
+/// The environment variables, files and rules that services work with.
+/// Cheap to clone.
+///
+/// ```
+/// use sops_kms::{Environment, Policy};
+///
+/// let env = Environment::new(
+///     |name| (name == "VAULT_ADDR").then(|| "https://vault.example.org".into()),
+///     Policy::default(),
+/// );
+/// assert_eq!(env.var("VAULT_ADDR").as_deref(), Some("https://vault.example.org"));
+/// assert_eq!(env.var("VAULT_TOKEN"), None);
+/// ```
+#[derive(Clone)]
+pub struct Environment {
+    lookup: Arc<Lookup>,
+    policy: Policy,
+}
+
+impl Environment {
+    /// `lookup` gives the value of an environment variable. It is called when
+    /// a service is first used, and may be called again.
+    pub fn new(
+        lookup: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static,
+        policy: Policy,
+    ) -> Self {
+        Environment {
+            lookup: Arc::new(lookup),
+            policy,
+        }
+    }
+
+    /// The environment of this process.
+    #[must_use]
+    pub fn of_process(policy: Policy) -> Self {
+        Self::new(|name| std::env::var_os(name), policy)
+    }
+
+    /// The rules.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// The value of a variable, where it is set, not empty, and UTF-8.
+    #[must_use]
+    pub fn var(&self, name: &str) -> Option<String> {
+        let value = (self.lookup)(name)?.into_string().ok()?;
+        (!value.is_empty()).then_some(value)
+    }
+
+    /// The value of a variable that holds a secret: as [`var`](Self::var),
+    /// wiped when dropped.
+    #[must_use]
+    pub fn secret_var(&self, name: &str) -> Option<Zeroizing<String>> {
+        self.var(name).map(Zeroizing::new)
+    }
+
+    /// The path that a variable holds, where it is set and not empty.
+    #[must_use]
+    pub fn path_var(&self, name: &str) -> Option<PathBuf> {
+        let value = (self.lookup)(name).filter(|value| !value.is_empty())?;
+        Some(PathBuf::from(value))
+    }
+
+    /// Whether a variable says yes: `1`, `t`, `true`, in any case, as in Go.
+    #[must_use]
+    pub fn flag(&self, name: &str) -> bool {
+        self.var(name)
+            .is_some_and(|value| matches!(&*value.to_ascii_lowercase(), "1" | "t" | "true"))
+    }
+
+    /// The home directory: `HOME`, on Windows `USERPROFILE`.
+    #[must_use]
+    pub fn home(&self) -> Option<PathBuf> {
+        self.path_var(if cfg!(windows) { "USERPROFILE" } else { "HOME" })
+    }
+
+    /// What a file holds, wiped when dropped.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be read, or is larger than [`FILE_SIZE`]
+    /// ([`io::ErrorKind::FileTooLarge`]).
+    pub fn read(&self, path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+        let file = fs::File::open(path)?;
+        let size = file.metadata().map_or(0, |metadata| metadata.len());
+        // Room for all of it: a buffer that grows leaves copies behind.
+        let room = size.min(FILE_SIZE) + 1;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(room as usize));
+        file.take(FILE_SIZE + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > FILE_SIZE {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(bytes)
+    }
+
+    /// [`read`](Self::read), as text without white space around it: a token.
+    ///
+    /// # Errors
+    ///
+    /// Also where it is not UTF-8.
+    pub fn read_token(&self, path: &Path) -> io::Result<Zeroizing<String>> {
+        let bytes = self.read(path)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| io::ErrorKind::InvalidData)?;
+        Ok(Zeroizing::new(text.trim().to_owned()))
+    }
+}
+
+/// Shows the rules only.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Environment").field(&self.policy).finish()
+    }
+}

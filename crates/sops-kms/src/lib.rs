@@ -1,0 +1,19 @@
+//! Opens and wraps the data keys of SOPS files with the key services of
+//! clouds: each is a `KeyService` of `sops-core`, behind a feature of its own.
+//!
+//! Requests are made and signed by hand; there is no SDK and no runtime in it.
+//! All of them go through one room, [`http`]: what it trusts, which proxy it
+//! takes, how long it waits and how often it tries again is the same for all.
+//!
+//! Nothing is read and no socket is opened before a key is asked for. What
+//! the services may know of the world around them comes from an
+//! [`Environment`], which the caller makes.
+//!
+//! A file is written by somebody else: it does not choose where a credential
+//! goes. What each service refuses is said at the service.
+
+pub mod environment;
+pub mod http;
+pub mod kept;
+
+pub use environment::{Environment, Policy};
