@@ -21,7 +21,7 @@ pub const RECIPIENT: &str = "age1xjyfeju25cdqd6suw8s33tqprqt07zn5tmj8t408hfje7cn
 /// A keyring with [`IDENTITIES`], which has opened nothing yet.
 pub fn keyring() -> Keyring {
     let mut keyring = Keyring::new();
-    keyring.add_identities(IDENTITIES);
+    let _ = keyring.add_identities(IDENTITIES);
     keyring
 }
 
@@ -148,11 +148,14 @@ pub fn encrypt_secret(document: &Document<Plain>) -> Result<Vec<u8>> {
 }
 
 fn encrypt_by(document: &Document<Plain>, rule: Rule) -> Result<Vec<u8>> {
-    document.encrypt(&EncryptOptions {
-        key_groups: vec![vec![RECIPIENT.into()]],
-        rule,
-        ..EncryptOptions::default()
-    })
+    document.encrypt(
+        &EncryptOptions {
+            key_groups: vec![vec![sops_core::keys::Recipient::age(RECIPIENT)]],
+            rule,
+            ..EncryptOptions::default()
+        },
+        &sops_core::Keyring::new(),
+    )
 }
 
 #[cfg(test)]

@@ -61,9 +61,9 @@ fn keyring() -> &'static Keyring {
     static KEYRING: OnceLock<Keyring> = OnceLock::new();
     KEYRING.get_or_init(|| {
         let mut keyring = Keyring::new();
-        keyring.add_identities(include_str!("../../../testdata/corpus/keys/age-a.txt"));
-        keyring.add_identities(include_str!("../../../testdata/corpus/keys/age-pq.txt"));
-        keyring.add_ssh_key(include_str!("../../../testdata/corpus/keys/ssh-ed25519"));
+        let _ = keyring.add_identities(include_str!("../../../testdata/corpus/keys/age-a.txt"));
+        let _ = keyring.add_identities(include_str!("../../../testdata/corpus/keys/age-pq.txt"));
+        let _ = keyring.add_ssh_key(include_str!("../../../testdata/corpus/keys/ssh-ed25519"));
         keyring
     })
 }
@@ -74,10 +74,12 @@ fn encrypted() -> &'static str {
     FILE.get_or_init(|| {
         let plain = Document::parse_plain(br#"{"a": "x"}"#, Format::Json).expect("JSON");
         let options = EncryptOptions {
-            key_groups: vec![vec![RECIPIENT.into()]],
+            key_groups: vec![vec![sops_core::keys::Recipient::age(RECIPIENT)]],
             ..EncryptOptions::default()
         };
-        let bytes = plain.encrypt(&options).expect("a recipient is there");
+        let bytes = plain
+            .encrypt(&options, &Keyring::new())
+            .expect("a recipient is there");
         String::from_utf8(bytes).expect("JSON is UTF-8")
     })
 }
@@ -118,8 +120,8 @@ pub fn wrapped_key(data: &[u8]) {
 /// An identity file.
 pub fn identities(data: &[u8]) {
     let mut keyring = Keyring::new();
-    keyring.add_identities(data);
-    keyring.add_ssh_key(data);
+    let _ = keyring.add_identities(data);
+    let _ = keyring.add_ssh_key(data);
     let document = Document::parse(encrypted().as_bytes(), Format::Json).expect("our own file");
     if keyring.can_open(document.metadata()) {
         return;

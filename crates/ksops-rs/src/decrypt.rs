@@ -41,7 +41,7 @@ use std::{
 };
 
 use clap::{Parser, ValueEnum};
-use sops_core::{Document, ErrorKind, Format, Readable, Style, keys::Callbacks, query};
+use sops_core::{Document, ErrorKind, Format, Readable, Style, age::Callbacks, query};
 use zeroize::Zeroizing;
 
 use crate::{

@@ -3,7 +3,7 @@
 use std::{fmt, io, path::Path};
 
 use serde_json::{Value, json};
-use sops_core::keys::may_be_key;
+use sops_core::shown::may_be_key;
 
 /// The result of everything here that can go wrong.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -11,7 +11,10 @@ use std::error::Error;
 use std::fs;
 
 use sops_core::metadata::Rule;
-use sops_core::{Document, EncryptOptions, Format, Plain};
+use sops_core::{
+    Document, EncryptOptions, Format, Keyring, Plain,
+    keys::{KeyKind, Recipient},
+};
 
 const USAGE: &str = "usage: encrypt --age RECIPIENT [--age RECIPIENT]… \
                      [--encrypted-regex REGEX] PLAIN ENCRYPTED";
@@ -23,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
-            "--age" => recipients.push(args.next().ok_or(USAGE)?),
+            "--age" => recipients.push(Recipient::parse(KeyKind::Age, &args.next().ok_or(USAGE)?)?),
             "--encrypted-regex" => rule = Rule::EncryptedRegex(args.next().ok_or(USAGE)?),
             _ => files.push(arg),
         }
@@ -39,6 +42,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         format: Some(Format::from_path(encrypted)),
         ..EncryptOptions::default()
     };
-    fs::write(encrypted, document.encrypt(&options)?)?;
+    fs::write(encrypted, document.encrypt(&options, &Keyring::new())?)?;
     Ok(())
 }

@@ -8,8 +8,8 @@ use crate::{
     EncryptOptions, Format, Keyring, Result, Style, Timestamp,
     decrypt::{self, Nonces, Outcome, Warning},
     encrypt, format,
-    keys::DataKey,
-    metadata::{MasterKey, Metadata},
+    keys::{DataKey, Recipient, WrappedKey},
+    metadata::Metadata,
     placeholder::Placeholders,
     query::{self, Step},
     tree::{Mapping, Text, Tree, Value},
@@ -55,19 +55,20 @@ mod sealed {
 /// `Document<Plain>` can.
 ///
 /// ```
-/// use sops_core::{Document, EncryptOptions, Format, Keyring, Style};
+/// use sops_core::{Document, EncryptOptions, Format, Keyring, Style, keys::Recipient};
 ///
 /// # fn main() -> sops_core::Result<()> {
 /// # let recipient = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";
 /// # let identity = "AGE-SECRET-KEY-1XT77XPGU6Z73K4ZYRMSZXG2HXL95DHPDNTS6Q9VVVP2ZZXPZ3J6QTHA59Y";
 /// let plain = Document::parse_plain(br#"{"password": "x"}"#, Format::Json)?;
-/// let encrypted = plain.encrypt(&EncryptOptions {
-///     key_groups: vec![vec![recipient.into()]],
-///     ..EncryptOptions::default()
-/// })?;
-///
 /// let mut keyring = Keyring::new();
-/// keyring.add_identities(identity);
+/// let options = EncryptOptions {
+///     key_groups: vec![vec![Recipient::age(recipient)]],
+///     ..EncryptOptions::default()
+/// };
+/// let encrypted = plain.encrypt(&options, &keyring)?;
+///
+/// let _ = keyring.add_identities(identity);
 /// let document = Document::parse(&encrypted, Format::Json)?.decrypt(&keyring)?;
 /// assert_eq!(
 ///     document.to_bytes(Format::Json, &Style::default())?.as_slice(),
@@ -128,13 +129,10 @@ impl Document<Encrypted> {
         &self.state.metadata
     }
 
-    /// Who can open the file: age recipients, and the names of other keys, in
-    /// file order. Labels only, which nothing authenticates.
-    pub fn recipients(&self) -> impl Iterator<Item = &str> {
-        self.state.metadata.keys().map(|key| match key {
-            MasterKey::Age { recipient, .. } => recipient.as_str(),
-            MasterKey::Other { id, .. } => id.as_str(),
-        })
+    /// Who can open the file, in file order. Labels only, which nothing
+    /// authenticates.
+    pub fn recipients(&self) -> impl Iterator<Item = &Recipient> {
+        self.state.metadata.keys().map(WrappedKey::recipient)
     }
 
     /// Decrypts every value and checks the MAC.
@@ -147,6 +145,16 @@ impl Document<Encrypted> {
     pub fn decrypt(self, keyring: &Keyring) -> Result<Document<Plain>> {
         let data_key = keyring.open(self.metadata())?;
         self.open(&data_key, None)
+    }
+
+    /// As [`decrypt`](Self::decrypt), with a data key that was opened
+    /// elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// As [`decrypt`](Self::decrypt); a wrong key is `Decrypt` or `Mac`.
+    pub fn decrypt_with(self, data_key: &DataKey) -> Result<Document<Plain>> {
+        self.open(data_key, None)
     }
 
     /// As [`decrypt`](Self::decrypt), and remembers the data key and how each
@@ -265,15 +273,16 @@ impl Document<Plain> {
         self.tree = tree;
     }
 
-    /// Encrypts with a new data key.
+    /// Encrypts with a new data key, which the keyring wraps for every
+    /// recipient.
     ///
     /// # Errors
     ///
     /// [`ErrorKind`](crate::ErrorKind)`::Encrypt` where the data or the
     /// options do not allow it, `AlreadyEncrypted` where the data has keys
     /// that belong to sops, `Emit` where the format cannot hold the data.
-    pub fn encrypt(&self, options: &EncryptOptions) -> Result<Vec<u8>> {
-        encrypt::encrypt(&self.tree, self.format, options)
+    pub fn encrypt(&self, options: &EncryptOptions, keyring: &Keyring) -> Result<Vec<u8>> {
+        encrypt::encrypt(&self.tree, self.format, options, keyring)
     }
 
     /// Encrypts again a document from

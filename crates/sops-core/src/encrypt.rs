@@ -9,13 +9,14 @@ use crate::{
     cipher::{Cipher, NONCE_SIZE},
     decrypt::{self, Nonces, check_mac, kind_of},
     format,
-    keys::{self, DataKey},
+    keys::{DataKey, KeyError, Keyring, Reason, Recipient, Secret, shamir},
     limits,
     mac::{Mac, with_plaintext},
-    metadata::{KeyGroup, MasterKey, Metadata, Rule},
+    metadata::{KeyGroup, Metadata, Rule},
     selection::{Selection, compile},
+    shown::{push_printable, shorten},
     tree::{Comment, Mapping, Tree, Value},
-    walk::{Place, Visitor, push_printable, walk},
+    walk::{Place, Visitor, walk},
 };
 
 /// The release of sops whose files ours are like.
@@ -24,18 +25,18 @@ const VERSION: &str = "3.13.2";
 /// For whom and how [`Document::encrypt`](crate::Document::encrypt) encrypts.
 ///
 /// ```
-/// use sops_core::{EncryptOptions, metadata::Rule};
+/// use sops_core::{EncryptOptions, keys::Recipient, metadata::Rule};
 /// let options = EncryptOptions {
-///     key_groups: vec![vec!["age1…".into()]],
+///     key_groups: vec![vec![Recipient::age("age1…")]],
 ///     rule: Rule::EncryptedRegex("^(data|stringData)$".into()),
 ///     ..EncryptOptions::default()
 /// };
 /// ```
 #[derive(Clone, Default, Debug)]
 pub struct EncryptOptions {
-    /// The age recipients of each key group. One group is the rule; with
-    /// more, the data key is split between them.
-    pub key_groups: Vec<Vec<String>>,
+    /// The recipients of each key group. One group is the rule; with more, the
+    /// data key is split between them.
+    pub key_groups: Vec<Vec<Recipient>>,
     /// How many groups must be opened to decrypt; 0 means all of them. Of no
     /// effect with one group.
     pub shamir_threshold: usize,
@@ -54,7 +55,12 @@ pub struct EncryptOptions {
 }
 
 /// Encrypts a tree with a new data key.
-pub(crate) fn encrypt(tree: &Tree, format: Format, options: &EncryptOptions) -> Result<Vec<u8>> {
+pub(crate) fn encrypt(
+    tree: &Tree,
+    format: Format,
+    options: &EncryptOptions,
+    keyring: &Keyring,
+) -> Result<Vec<u8>> {
     let output = options.format.unwrap_or(format);
     let rule = if format == Format::Binary || output == Format::Binary {
         Rule::default()
@@ -64,13 +70,20 @@ pub(crate) fn encrypt(tree: &Tree, format: Format, options: &EncryptOptions) -> 
     };
     let data_key = DataKey::generate()?;
     let shamir_threshold = threshold(options)?;
+    let last_modified = match options.last_modified {
+        Some(time) => time,
+        None => now()?,
+    };
     let mut metadata = Metadata {
-        key_groups: wrap(&data_key, &options.key_groups, shamir_threshold)?,
+        key_groups: wrap(
+            &data_key,
+            &options.key_groups,
+            shamir_threshold,
+            last_modified,
+            keyring,
+        )?,
         shamir_threshold,
-        last_modified: match options.last_modified {
-            Some(time) => time,
-            None => now()?,
-        },
+        last_modified,
         mac: String::new(),
         rule,
         mac_only_encrypted: options.mac_only_encrypted,
@@ -214,7 +227,7 @@ fn threshold(options: &EncryptOptions) -> Result<usize> {
     if groups.is_empty() || groups.iter().any(Vec::is_empty) {
         return error(
             "a key group without recipients".into(),
-            "name at least one age recipient in each key group",
+            "name at least one recipient in each key group",
         );
     }
     let count = groups.len();
@@ -236,22 +249,33 @@ fn threshold(options: &EncryptOptions) -> Result<usize> {
 }
 
 /// The data key, or each group's share of it, wrapped for every recipient.
-fn wrap(data_key: &DataKey, groups: &[Vec<String>], threshold: usize) -> Result<Vec<KeyGroup>> {
+fn wrap(
+    data_key: &DataKey,
+    groups: &[Vec<Recipient>],
+    threshold: usize,
+    created_at: Timestamp,
+    keyring: &Keyring,
+) -> Result<Vec<KeyGroup>> {
     let shares = if threshold == 0 {
         vec![Zeroizing::new(data_key.as_bytes().to_vec())]
     } else {
-        keys::shamir::split(data_key.as_bytes(), threshold, groups.len()).map_err(|why| {
+        shamir::split(data_key.as_bytes(), threshold, groups.len()).map_err(|why| {
             Error::new(ErrorKind::Encrypt, "the data key cannot be split").because(why)
         })?
     };
     groups
         .iter()
-        .zip(&shares)
+        .zip(shares)
         .map(|(recipients, share)| {
+            let share = Secret::from(share);
             let wrapped = recipients.iter().map(|recipient| {
-                Ok(MasterKey::Age {
-                    recipient: recipient.clone(),
-                    enc: keys::wrap(share, recipient)?,
+                let key = keyring
+                    .wrap(recipient, &share)
+                    .map_err(|why| cannot_wrap(recipient, &why))?;
+                // age entries have no such field.
+                Ok(match recipient {
+                    Recipient::Age { .. } => key,
+                    _ => key.with_created_at(created_at),
                 })
             });
             Ok(KeyGroup {
@@ -259,6 +283,26 @@ fn wrap(data_key: &DataKey, groups: &[Vec<String>], threshold: usize) -> Result<
             })
         })
         .collect()
+}
+
+/// Why the data key could not be wrapped. What is wrong with a recipient says
+/// itself which one it is.
+fn cannot_wrap(recipient: &Recipient, why: &KeyError) -> Error {
+    let error = if why.reason() == Reason::Invalid {
+        Error::new(ErrorKind::Encrypt, why.detail())
+    } else {
+        let shown = shorten(&recipient.to_string());
+        let kind = recipient.kind().title();
+        Error::new(
+            ErrorKind::Encrypt,
+            format!("the data key cannot be wrapped for {kind} {shown}"),
+        )
+        .because(why.clone())
+    };
+    match why.advice() {
+        Some(advice) => error.advise(advice),
+        None => error,
+    }
 }
 
 struct Sealer<'a> {

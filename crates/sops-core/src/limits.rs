@@ -3,6 +3,8 @@
 //! The numbers are far above what real files need and far below what hurts a
 //! repo-server that renders many applications at once.
 
+use crate::keys::{Effort, KeyError, Reason};
+
 /// Bytes of one file: 64 MiB. Kubernetes refuses Secrets above 1 MiB and git
 /// hosts refuse files above 100 MB; a tree takes some ten times its text.
 pub const FILE_SIZE: usize = 64 << 20;
@@ -92,3 +94,41 @@ pub const REGEX_SIZE: usize = 1 << 20;
 
 /// Bytes of the text of one selection regex: 16 KiB.
 pub const REGEX_TEXT: usize = 16 << 10;
+
+/// Remote calls for one file: 16 attempts to have a server unwrap a key. A
+/// file that needs one asks once; sixteen leaves room for a quorum of eight
+/// key groups with one dead key each, at up to 30 seconds a call.
+pub const REMOTE_CALLS: usize = 16;
+
+/// Programs run, or agents asked, for one file: 64. sops runs its key command
+/// once for every age recipient.
+pub const COMMAND_RUNS: usize = 64;
+
+/// Questions to a person for one file: 16.
+pub const QUESTIONS: usize = 16;
+
+/// How many attempts of this effort one file may cost.
+pub(crate) fn attempts(effort: Effort) -> usize {
+    match effort {
+        Effort::AtHand => usize::MAX,
+        Effort::Command => COMMAND_RUNS,
+        Effort::Network => REMOTE_CALLS,
+        Effort::Person => QUESTIONS,
+    }
+}
+
+/// What comes of a key for which no attempt was left.
+pub(crate) fn too_many_attempts(effort: Effort) -> KeyError {
+    let what = match effort {
+        Effort::AtHand => "attempts",
+        Effort::Command => "programs to run",
+        Effort::Network => "remote calls",
+        Effort::Person => "questions",
+    };
+    let most = attempts(effort);
+    KeyError::new(
+        Reason::Refused,
+        format!("more than {most} {what} for one file"),
+    )
+    .advise("encrypt to fewer recipients: people and clusters can share a key")
+}

@@ -5,7 +5,10 @@ mod write;
 
 use std::fmt;
 
-use crate::{Error, ErrorKind, Result, keys::printable};
+use crate::{
+    Error, ErrorKind, Result,
+    keys::{KeyKind, WrappedKey},
+};
 
 /// Who can open the file, which values are encrypted, and the MAC.
 #[derive(Clone, PartialEq, Default)]
@@ -48,8 +51,8 @@ impl AsRef<Metadata> for Metadata {
 }
 
 impl Metadata {
-    /// The recipients of all key groups, in file order.
-    pub fn keys(&self) -> impl Iterator<Item = &MasterKey> {
+    /// The wrapped keys of all key groups, in file order.
+    pub fn keys(&self) -> impl Iterator<Item = &WrappedKey> {
         self.key_groups.iter().flat_map(|group| &group.keys)
     }
 
@@ -159,128 +162,25 @@ impl Rule {
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct KeyGroup {
     /// The keys in the order in which the file lists them (sops-format §2.6).
-    pub keys: Vec<MasterKey>,
+    pub keys: Vec<WrappedKey>,
 }
 
-/// One entry of a key group: the data key (or its share), wrapped for one
-/// recipient.
-#[derive(Clone, PartialEq)]
-pub enum MasterKey {
-    /// An age recipient.
-    Age {
-        /// The recipient as the file labels it. A label only: it is not
-        /// authenticated.
-        recipient: String,
-        /// The armored age file that holds the data key.
-        enc: String,
-    },
-    /// A kind of key that this crate cannot open.
-    Other {
-        /// Which kind.
-        kind: OtherKind,
-        /// How the file names the key: ARN, fingerprint, URL.
-        id: String,
-        /// The entry as it was read, to be written back unchanged.
-        fields: crate::tree::Mapping,
-    },
-}
-
-/// Leaves out the wrapped key.
-impl fmt::Debug for MasterKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kind, id) = match self {
-            MasterKey::Age { recipient, .. } => ("age", recipient),
-            MasterKey::Other { kind, id, .. } => (kind.name(), id),
-        };
-        write!(f, "MasterKey({kind} {})", printable(id))
-    }
-}
-
-/// The kinds of master key that sops has and this crate cannot open yet.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum OtherKind {
-    /// AWS KMS (`kms`).
-    AwsKms,
-    /// Google Cloud KMS (`gcp_kms`).
-    GcpKms,
-    /// Huawei Cloud KMS (`hckms`).
-    HuaweiKms,
-    /// Azure Key Vault (`azure_kv`).
-    AzureKeyVault,
-    /// HashiCorp Vault transit (`hc_vault`).
-    Vault,
-    /// OpenPGP (`pgp`).
-    Pgp,
-}
-
-impl OtherKind {
-    const ALL: [OtherKind; 6] = [
-        OtherKind::AwsKms,
-        OtherKind::GcpKms,
-        OtherKind::HuaweiKms,
-        OtherKind::AzureKeyVault,
-        OtherKind::Vault,
-        OtherKind::Pgp,
-    ];
-
-    /// The name of its list in the metadata, and of the kind in sops's
-    /// `--decryption-order`.
-    pub fn name(self) -> &'static str {
-        match self {
-            OtherKind::AwsKms => "kms",
-            OtherKind::GcpKms => "gcp_kms",
-            OtherKind::HuaweiKms => "hckms",
-            OtherKind::AzureKeyVault => "azure_kv",
-            OtherKind::Vault => "hc_vault",
-            OtherKind::Pgp => "pgp",
-        }
-    }
-
-    /// The fields of an entry that hold text, and whether an empty one is
-    /// left out when written.
-    fn fields(self) -> &'static [(&'static str, bool)] {
-        match self {
-            OtherKind::AwsKms => &[
-                ("arn", false),
-                ("aws_profile", false),
-                ("created_at", false),
-                ("enc", false),
-                ("role", true),
-            ],
-            OtherKind::GcpKms => &[
-                ("created_at", false),
-                ("enc", false),
-                ("resource_id", false),
-            ],
-            OtherKind::HuaweiKms => &[("created_at", false), ("enc", false), ("key_id", false)],
-            OtherKind::AzureKeyVault => &[
-                ("created_at", false),
-                ("enc", false),
-                ("name", false),
-                ("vault_url", false),
-                ("version", false),
-            ],
-            OtherKind::Vault => &[
-                ("created_at", false),
-                ("enc", false),
-                ("engine_path", false),
-                ("key_name", false),
-                ("vault_address", false),
-            ],
-            OtherKind::Pgp => &[("created_at", false), ("enc", false), ("fp", false)],
-        }
-    }
-
-    /// The fields that together say which key it is.
-    fn id_fields(self) -> &'static [&'static str] {
-        match self {
-            OtherKind::AwsKms => &["arn"],
-            OtherKind::GcpKms => &["resource_id"],
-            OtherKind::HuaweiKms => &["key_id"],
-            OtherKind::AzureKeyVault => &["vault_url", "name", "version"],
-            OtherKind::Vault => &["vault_address", "engine_path", "key_name"],
-            OtherKind::Pgp => &["fp"],
-        }
+/// The fields of an entry of this kind.
+fn fields(kind: KeyKind) -> &'static [&'static str] {
+    match kind {
+        KeyKind::Age => &["recipient", "enc"],
+        KeyKind::Pgp => &["fp", "created_at", "enc"],
+        KeyKind::AwsKms => &["arn", "aws_profile", "role", "context", "created_at", "enc"],
+        KeyKind::GcpKms => &["resource_id", "created_at", "enc"],
+        KeyKind::HuaweiKms => &["key_id", "created_at", "enc"],
+        KeyKind::AzureKeyVault => &["vault_url", "name", "version", "created_at", "enc"],
+        KeyKind::Vault => &[
+            "vault_address",
+            "engine_path",
+            "key_name",
+            "created_at",
+            "enc",
+        ],
     }
 }
 

@@ -33,14 +33,15 @@ impl Document<Encrypted> {
     /// no `ENC[…]` text.
     ///
     /// ```
-    /// use sops_core::{Document, EncryptOptions, Format, Style};
+    /// use sops_core::{Document, EncryptOptions, Format, Keyring, Style, keys::Recipient};
     ///
     /// # let recipient = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";
     /// let plain = Document::parse_plain(br#"{"a": {"b": "x", "n": 3}}"#, Format::Json)?;
-    /// let encrypted = plain.encrypt(&EncryptOptions {
-    ///     key_groups: vec![vec![recipient.into()]],
+    /// let options = EncryptOptions {
+    ///     key_groups: vec![vec![Recipient::age(recipient)]],
     ///     ..EncryptOptions::default()
-    /// })?;
+    /// };
+    /// let encrypted = plain.encrypt(&options, &Keyring::new())?;
     /// let document = Document::parse(&encrypted, Format::Json)?;
     /// let shape = document.placeholders(|slot| slot.key_path.clone())?;
     /// assert_eq!(
@@ -134,14 +135,14 @@ mod tests {
     fn types_and_comments_have_placeholders_of_their_kind() {
         let yaml = b"clear: ENC[x]\nsecret:\n    # hush\n    s: hunter2\n    n: 4711\n    f: 47.11\n    b: true\n    t: 2024-02-03T04:05:06Z\n    e: \"\"\n    z: null\n    l:\n        - hunter2\n        # hush\n        - 47\n";
         let options = EncryptOptions {
-            key_groups: vec![vec![
-                "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc".into(),
-            ]],
+            key_groups: vec![vec![crate::keys::Recipient::age(
+                "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc",
+            )]],
             rule: Rule::EncryptedRegex("^secret$".into()),
             ..EncryptOptions::default()
         };
         let plain = Document::parse_plain(yaml, Format::Yaml).unwrap();
-        let encrypted = plain.encrypt(&options).unwrap();
+        let encrypted = plain.encrypt(&options, &crate::Keyring::new()).unwrap();
         let mut paths = Vec::new();
         let shape = Document::parse(&encrypted, Format::Yaml)
             .unwrap()

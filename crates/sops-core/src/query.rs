@@ -4,8 +4,8 @@ use go_yaml::number;
 
 use crate::{
     Error, ErrorKind, Result,
+    shown::push_printable,
     tree::{ListItem, Mapping, Text, Value},
-    walk::push_printable,
 };
 
 /// One step on the way to a value.

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use crate::{
     Error, ErrorKind, Result, limits,
     selection::{Scope, Selection},
+    shown::push_printable,
     tree::{Comment, List, ListItem, Mapping, MappingItem, Text, Value},
 };
 
@@ -109,26 +110,6 @@ impl<'a> Path<'a> {
             out.push_str("the top level");
         }
         out
-    }
-}
-
-/// Appends a key as messages show it: with control characters escaped, for
-/// it goes to a terminal, and cut where it is long, or where it turns into an
-/// encrypted value (a comment that lost its `#`, or a value that was broken
-/// before its bracket, which begins a section in INI).
-pub(crate) fn push_printable(out: &mut String, key: &str) {
-    const MAX: usize = 100;
-    let end = key.find("ENC[").or_else(|| key.find("AES256_GCM"));
-    let shown = end.and_then(|end| key.get(..end)).unwrap_or(key);
-    for c in shown.chars().take(MAX) {
-        if c.is_control() {
-            let _ = write!(out, "{}", c.escape_default());
-        } else {
-            out.push(c);
-        }
-    }
-    if end.is_some() || shown.chars().nth(MAX).is_some() {
-        out.push('…');
     }
 }
 

@@ -6,8 +6,7 @@ use std::fs;
 
 use regex::bytes::Regex;
 use sops_core::{
-    Document, EncryptOptions, ErrorKind, Format, Style,
-    metadata::{MasterKey, Metadata},
+    Document, EncryptOptions, ErrorKind, Format, Style, keys::Recipient, metadata::Metadata,
 };
 use support::{Case, keyring, show, testdata};
 
@@ -28,9 +27,9 @@ fn mask(file: &[u8]) -> String {
 /// The options that sops was given, as far as the file tells.
 fn options(metadata: &Metadata) -> Option<EncryptOptions> {
     let groups = metadata.key_groups.iter().map(|group| {
-        let keys = group.keys.iter().map(|key| match key {
-            MasterKey::Age { recipient, .. } => Some(recipient.clone()),
-            MasterKey::Other { .. } => None,
+        let keys = group.keys.iter().map(|key| match key.recipient() {
+            recipient @ Recipient::Age { .. } => Some(recipient.clone()),
+            _ => None,
         });
         keys.collect::<Option<Vec<_>>>()
     });
@@ -56,7 +55,7 @@ fn judge(case: &Case) -> Result<(), String> {
     let plain = Document::parse_plain(&case.file("in").unwrap(), case.format)
         .map_err(|e| format!("{e:?}"))?;
     let ours = plain
-        .encrypt(&options)
+        .encrypt(&options, &sops_core::Keyring::new())
         .map_err(|e| format!("{e:?} {:?}", std::error::Error::source(&e)))?;
     let (ours, theirs) = (mask(&ours), mask(&theirs));
     if ours != theirs {
@@ -69,7 +68,9 @@ fn judge(case: &Case) -> Result<(), String> {
 fn ours_reads_back(case: &Case) -> Result<(), String> {
     let text = |e: sops_core::Error| format!("{e:?}");
     let plain = Document::parse_plain(&case.file("in").unwrap(), case.format).map_err(text)?;
-    let ours = plain.encrypt(&options_for_a()).map_err(text)?;
+    let ours = plain
+        .encrypt(&options_for_a(), &sops_core::Keyring::new())
+        .map_err(text)?;
     let read = Document::parse(&ours, case.format).map_err(text)?;
     let read = read.decrypt(&case.keyring()).map_err(text)?;
     match read.tree() == plain.tree() {
@@ -130,10 +131,11 @@ fn refused(format: Format) {
         count += 1;
         let text = fs::read(&path).unwrap();
         let options = EncryptOptions {
-            key_groups: vec![vec![RECIPIENT.into()]],
+            key_groups: vec![vec![sops_core::keys::Recipient::age(RECIPIENT)]],
             ..EncryptOptions::default()
         };
-        let outcome = Document::parse_plain(&text, format).and_then(|d| d.encrypt(&options));
+        let outcome = Document::parse_plain(&text, format)
+            .and_then(|d| d.encrypt(&options, &sops_core::Keyring::new()));
         let error = outcome.expect_err(&path.display().to_string());
         let code = fs::read_to_string(path.with_extension("fail")).unwrap();
         assert_eq!(
@@ -170,7 +172,7 @@ const RECIPIENT: &str = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheq
 
 fn options_for_a() -> EncryptOptions {
     EncryptOptions {
-        key_groups: vec![vec![RECIPIENT.into()]],
+        key_groups: vec![vec![sops_core::keys::Recipient::age(RECIPIENT)]],
         ..EncryptOptions::default()
     }
 }
@@ -180,7 +182,7 @@ fn reencryption_changes_only_what_was_edited() {
     let json = br#"{"a": "one", "b": [1, 1, "x", "x"], "c": {"a": "one"}, "d": ""}"#;
     let first = Document::parse_plain(json, Format::Json)
         .unwrap()
-        .encrypt(&options_for_a())
+        .encrypt(&options_for_a(), &sops_core::Keyring::new())
         .unwrap();
     let parsed = Document::parse(&first, Format::Json).unwrap();
     let time = parsed.metadata().last_modified;
@@ -218,8 +220,16 @@ fn reencryption_changes_only_what_was_edited() {
 fn a_new_encryption_shares_no_nonce() {
     let document = Document::parse_plain(br#"{"a": "one"}"#, Format::Json).unwrap();
     let line = |bytes: Vec<u8>| show(&bytes).lines().nth(1).unwrap().to_owned();
-    let first = line(document.encrypt(&options_for_a()).unwrap());
-    let second = line(document.encrypt(&options_for_a()).unwrap());
+    let first = line(
+        document
+            .encrypt(&options_for_a(), &sops_core::Keyring::new())
+            .unwrap(),
+    );
+    let second = line(
+        document
+            .encrypt(&options_for_a(), &sops_core::Keyring::new())
+            .unwrap(),
+    );
     assert_ne!(first, second);
 }
 
@@ -229,13 +239,15 @@ fn options_that_cannot_be() {
     let refused = |change: &dyn Fn(&mut EncryptOptions)| {
         let mut options = options_for_a();
         change(&mut options);
-        let error = document.encrypt(&options).unwrap_err();
+        let error = document
+            .encrypt(&options, &sops_core::Keyring::new())
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Encrypt);
         assert!(error.advice().is_some());
         error.to_string()
     };
     use sops_core::metadata::Rule;
-    let group = || vec![RECIPIENT.to_owned()];
+    let group = || vec![Recipient::age(RECIPIENT.to_owned())];
     insta::assert_debug_snapshot!(
         [
             refused(&|o| o.key_groups.clear()),
@@ -274,7 +286,10 @@ fn data_that_a_format_cannot_hold() {
             format: Some(format),
             ..options_for_a()
         };
-        document.encrypt(&options).unwrap_err().to_string()
+        document
+            .encrypt(&options, &sops_core::Keyring::new())
+            .unwrap_err()
+            .to_string()
     };
     // A clear boolean reads back from dotenv as a string, and the MAC hashes
     // `True`, not `true`.

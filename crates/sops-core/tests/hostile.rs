@@ -24,7 +24,7 @@ const FORMATS: [Format; 5] = [
 
 fn options(rule: Rule) -> EncryptOptions {
     EncryptOptions {
-        key_groups: vec![vec![RECIPIENT.into()]],
+        key_groups: vec![vec![sops_core::keys::Recipient::age(RECIPIENT)]],
         rule,
         ..EncryptOptions::default()
     }
@@ -233,7 +233,9 @@ fn a_small_file_does_not_become_a_huge_one() {
 fn warnings_are_bounded() {
     let key = "é".repeat(2_000);
     let plain = plain(&format!("? {key}\n: a: x\n"), Format::Yaml);
-    let encrypted = plain.encrypt(&options(Rule::default())).unwrap();
+    let encrypted = plain
+        .encrypt(&options(Rule::default()), &Keyring::new())
+        .unwrap();
     let encrypted = String::from_utf8(encrypted).unwrap();
     // Comments in clear where encrypted ones belong: sops reads such files.
     let comments = "    # c\n".repeat(2 * limits::WARNINGS);
@@ -249,7 +251,7 @@ fn warnings_are_bounded() {
 /// Reads, encrypts, decrypts, and writes in every format.
 fn everywhere(text: &str, format: Format) {
     let plain = plain(text, format);
-    if let Ok(encrypted) = plain.encrypt(&options(Rule::default())) {
+    if let Ok(encrypted) = plain.encrypt(&options(Rule::default()), &Keyring::new()) {
         let document = Document::parse(&encrypted, format).unwrap();
         let document = document.decrypt(&keyring(&["age-a.txt"])).unwrap();
         assert!(document.tree() == plain.tree());
@@ -426,6 +428,8 @@ fn a_tree_made_by_hand() {
         tree.push(outer);
     }
     let document = Document::from_tree(tree, Format::Yaml);
-    let error = document.encrypt(&options(Rule::default())).unwrap_err();
+    let error = document
+        .encrypt(&options(Rule::default()), &Keyring::new())
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Limit);
 }

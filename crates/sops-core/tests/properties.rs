@@ -24,7 +24,7 @@ const FORMATS: [Format; 5] = [
 
 fn options(rule: Rule) -> EncryptOptions {
     EncryptOptions {
-        key_groups: vec![vec![RECIPIENT.into()]],
+        key_groups: vec![vec![sops_core::keys::Recipient::age(RECIPIENT)]],
         rule,
         ..EncryptOptions::default()
     }
@@ -120,7 +120,7 @@ fn rule() -> impl Strategy<Value = Rule> {
 /// every such tree.
 fn survives(tree: Tree, format: Format, rule: Rule, strict: bool) -> Result<(), TestCaseError> {
     let document = Document::from_tree(tree.clone(), format);
-    let encrypted = match document.encrypt(&options(rule)) {
+    let encrypted = match document.encrypt(&options(rule), &Keyring::new()) {
         Ok(encrypted) => encrypted,
         Err(e) if strict => return Err(TestCaseError::fail(format!("{e:?}"))),
         Err(e) => {
@@ -172,7 +172,7 @@ proptest! {
     #[test]
     fn binary_survives(bytes: Vec<u8>) {
         let document = Document::parse_plain(&bytes, Format::Binary).unwrap();
-        let encrypted = document.encrypt(&options(Rule::default())).unwrap();
+        let encrypted = document.encrypt(&options(Rule::default()), &Keyring::new()).unwrap();
         let read = Document::parse(&encrypted, Format::Binary).unwrap().decrypt(&ours()).unwrap();
         let read = read.to_bytes(Format::Binary, &Style::default()).unwrap();
         prop_assert_eq!(read.as_slice(), bytes.as_slice());
@@ -183,7 +183,7 @@ proptest! {
     #[test]
     fn a_changed_bit_is_refused(text in "[a-z]{1,20}", part in 0..7usize, bit: prop::sample::Index) {
         let document = Document::from_tree(vec![mapping(vec![("a".into(), text.into())])], Format::Json);
-        let encrypted = document.encrypt(&options(Rule::default())).unwrap();
+        let encrypted = document.encrypt(&options(Rule::default()), &Keyring::new()).unwrap();
         let encrypted = String::from_utf8(encrypted).unwrap();
         let (start, end) = match part {
             6 => (r"FILE-----\n", r"\n-----END"),
@@ -293,7 +293,9 @@ fn depth_is_bounded() {
     }
     assert!(matches!(tree[0].items[0], MappingItem::Entry { .. }));
     let document = Document::from_tree(tree, Format::Json);
-    let error = document.encrypt(&options(Rule::default())).unwrap_err();
+    let error = document
+        .encrypt(&options(Rule::default()), &Keyring::new())
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Limit);
     let error = document
         .to_bytes(Format::Json, &Style::default())

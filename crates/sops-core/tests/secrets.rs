@@ -12,8 +12,9 @@ use std::{
 
 use sops_core::{
     Document, EncryptOptions, Error, Format, Keyring, Style,
+    age::Callbacks,
     cipher::Sealed,
-    keys::{Callbacks, DataKey, shamir},
+    keys::{DataKey, Recipient, WrappedKey, shamir},
     metadata::Rule,
     query::Step,
     tree::{ListItem, MappingItem, Value},
@@ -167,10 +168,10 @@ fn everything(error: &Error) -> String {
 
 fn encrypted(plain: &Document<sops_core::Plain>) -> Vec<u8> {
     let options = EncryptOptions {
-        key_groups: vec![vec![RECIPIENT.into()]],
+        key_groups: vec![vec![sops_core::keys::Recipient::age(RECIPIENT)]],
         ..EncryptOptions::default()
     };
-    plain.encrypt(&options).unwrap()
+    plain.encrypt(&options, &Keyring::new()).unwrap()
 }
 
 /// A text with one small damage each, spread over all of it.
@@ -265,11 +266,14 @@ fn no_error_shows_a_value() {
             seen.see(plain.extract("[\"none\"]", other, &Style::default()));
             seen.see(plain.extract("[\"note\"][\"x\"]", other, &Style::default()));
             seen.see(plain.extract("[\"nested\"]", other, &Style::default()));
-            seen.see(plain.encrypt(&EncryptOptions {
-                format: Some(other),
-                key_groups: vec![vec![RECIPIENT.into()]],
-                ..EncryptOptions::default()
-            }));
+            seen.see(plain.encrypt(
+                &EncryptOptions {
+                    format: Some(other),
+                    key_groups: vec![vec![sops_core::keys::Recipient::age(RECIPIENT)]],
+                    ..EncryptOptions::default()
+                },
+                &sops_core::Keyring::new(),
+            ));
         }
         seen.count = 0;
     }
@@ -295,10 +299,10 @@ fn no_error_shows_a_private_key() {
         key[..40].to_owned(),
     ] {
         let options = EncryptOptions {
-            key_groups: vec![vec![recipient]],
+            key_groups: vec![vec![sops_core::keys::Recipient::age(recipient)]],
             ..EncryptOptions::default()
         };
-        seen.see(plain.encrypt(&options));
+        seen.see(plain.encrypt(&options, &Keyring::new()));
     }
     assert_eq!(seen.count, 4);
     for error in &seen.errors {
@@ -472,10 +476,10 @@ fn no_debug_shows_a_key() {
     // Runs the command, which must not be shown either.
     let mut other = document.metadata().clone();
     let unknown = "age1ja7ptl5qugufr9nahd6tj32yxjffeaqwydt5jk3ssqxc2rl97gjqcg3qun";
-    other.key_groups[0].keys[0] = sops_core::metadata::MasterKey::Age {
-        recipient: unknown.into(),
-        enc: sops_core::keys::wrap(key.as_bytes(), unknown).unwrap(),
-    };
+    other.key_groups[0].keys[0] = WrappedKey::new(
+        Recipient::age(unknown),
+        sops_core::age::wrap(key.as_bytes(), unknown).unwrap(),
+    );
     secrets.add(b"token-Qx8Zw3Lm");
     let error = keyring.open(&other).unwrap_err();
     assert!(everything(&error).contains("vault"));

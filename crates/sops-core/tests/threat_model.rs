@@ -21,11 +21,11 @@ second_unencrypted: c
 
 fn encrypt(plain: &str, options: EncryptOptions) -> String {
     let options = EncryptOptions {
-        key_groups: vec![vec![RECIPIENT.into()]],
+        key_groups: vec![vec![sops_core::keys::Recipient::age(RECIPIENT)]],
         ..options
     };
     let plain = Document::parse_plain(plain.as_bytes(), Format::Yaml).unwrap();
-    String::from_utf8(plain.encrypt(&options).unwrap()).unwrap()
+    String::from_utf8(plain.encrypt(&options, &sops_core::Keyring::new()).unwrap()).unwrap()
 }
 
 fn decrypt(file: &str) -> Result<String, ErrorKind> {

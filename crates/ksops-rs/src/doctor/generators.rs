@@ -1,6 +1,6 @@
 //! A generator and the files that it names.
 
-use sops_core::{Document, ErrorKind, Format, metadata::MasterKey};
+use sops_core::{Document, ErrorKind, Format, keys::Recipient};
 
 use super::{
     Flags, Host, Report, Status,
@@ -142,10 +142,10 @@ fn file(found: &Found, entry: &Entry, context: &Context, has_keys: bool, report:
     };
     let mut age = Vec::new();
     let mut others = Vec::new();
-    for key in document.metadata().keys() {
-        match key {
-            MasterKey::Age { recipient, .. } => age.push(recipient.as_str()),
-            MasterKey::Other { kind, .. } => others.push(kind.name()),
+    for recipient in document.recipients() {
+        match recipient {
+            Recipient::Age { recipient, .. } => age.push(recipient.as_str()),
+            other => others.push(other.kind().name()),
         }
     }
     if age.is_empty() {

@@ -133,11 +133,14 @@ impl Rig {
     fn encrypt(&self, path: &str, text: &str) {
         let plain = Document::parse_plain(text.as_bytes(), sops_core::Format::Yaml).unwrap();
         let options = EncryptOptions {
-            key_groups: vec![vec![RECIPIENT.into()]],
+            key_groups: vec![vec![sops_core::keys::Recipient::age(RECIPIENT)]],
             rule: Rule::EncryptedRegex("^(data|stringData)$".into()),
             ..EncryptOptions::default()
         };
-        self.write(path, plain.encrypt(&options).unwrap());
+        self.write(
+            path,
+            plain.encrypt(&options, &sops_core::Keyring::new()).unwrap(),
+        );
     }
 
     fn edit(&self, path: &str, from: &str, to: &str) {

@@ -8,7 +8,7 @@ use std::{
 
 use sops_core::{
     Keyring,
-    keys::{Callbacks, is_key_file},
+    age::{Callbacks, is_key_file},
 };
 
 use super::in_argo_cd;

@@ -154,11 +154,18 @@ impl World {
         let format = Format::from_path(path);
         let plain = Document::parse_plain(text.as_bytes(), format).unwrap();
         let options = EncryptOptions {
-            key_groups: vec![keys.iter().map(|key| key.recipient.clone()).collect()],
+            key_groups: vec![
+                keys.iter()
+                    .map(|key| sops_core::keys::Recipient::age(&key.recipient))
+                    .collect(),
+            ],
             rule: Rule::EncryptedRegex(regex.into()),
             ..EncryptOptions::default()
         };
-        self.write(path, plain.encrypt(&options).unwrap());
+        self.write(
+            path,
+            plain.encrypt(&options, &sops_core::Keyring::new()).unwrap(),
+        );
     }
 
     pub fn command(&self, program: &Path, dir: &str) -> Command {

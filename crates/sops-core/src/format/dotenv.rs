@@ -7,8 +7,9 @@ use super::{Style, emit_error, first_document, flat, not_encrypted, syntax_error
 use crate::{
     Result, limits,
     secret::SecretBuf,
+    shown::push_printable,
     tree::{Comment, Mapping, MappingItem, Text, Value},
-    walk::{push_printable, too_many},
+    walk::too_many,
 };
 
 /// What metadata keys start with.

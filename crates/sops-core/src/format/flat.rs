@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use crate::{
     Error, ErrorKind, Result, limits,
+    shown::push_printable,
     tree::{List, ListItem, Mapping, Text, Value},
-    walk::{push_printable, too_deep},
+    walk::too_deep,
 };
 
 const MAP: &str = "__map_";

@@ -11,8 +11,9 @@ use super::{Style, emit_error, first_document, syntax_error};
 use crate::{
     Error, Result, limits,
     secret::SecretBuf,
+    shown::push_printable,
     tree::{List, ListItem, Mapping, MappingItem, Text, Value},
-    walk::{push_printable, too_deep, too_many},
+    walk::{too_deep, too_many},
 };
 
 /// Reads a JSON object. Text behind it is ignored, as in sops 3.13.

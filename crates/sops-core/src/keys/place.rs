@@ -1,14 +1,24 @@
 //! The places where identities are looked for, and what can be there, as data
 //! (age-identities §1).
 
-use std::{fs, io, path::Path};
+mod text;
+
+use std::{borrow::Cow, fs, io, path::Path};
 
 use serde::Serialize;
 
-use super::{
-    identity::{Bad, Flaw, Parsed},
-    report::printable,
-};
+use super::Flaw;
+use crate::shown::printable;
+
+/// A place where identities were looked for.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Place {
+    /// The place.
+    pub location: Location,
+    /// What was there.
+    pub found: Found,
+}
 
 /// A place where identities are looked for.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
@@ -20,19 +30,19 @@ pub enum Location {
     /// In an environment variable.
     Variable {
         /// Its name.
-        variable: &'static str,
+        variable: Cow<'static, str>,
     },
     /// In a file.
     File {
         /// The variable that names it, if any does.
-        variable: Option<&'static str>,
+        variable: Option<Cow<'static, str>>,
         /// Its path. Bytes that are not UTF-8 are replaced.
         path: String,
     },
     /// Printed by a command.
     Command {
         /// The variable that holds the command.
-        variable: &'static str,
+        variable: Cow<'static, str>,
         /// The first word of the command: all that is ever shown of it.
         program: Option<String>,
     },
@@ -40,6 +50,11 @@ pub enum Location {
     Directory {
         /// Its path. Bytes that are not UTF-8 are replaced.
         path: String,
+    },
+    /// Somewhere else: an agent, a metadata server, a profile.
+    Other {
+        /// Its name, as people know it.
+        name: String,
     },
 }
 
@@ -113,6 +128,16 @@ pub enum Found {
     NoHome,
     /// `$XDG_CONFIG_HOME` is relative, which is not allowed.
     RelativeConfig,
+    /// Something that a key service can use, in its own words.
+    Usable {
+        /// What it is: never a secret.
+        what: String,
+    },
+    /// Nothing that a key service can use, in its own words.
+    Unusable {
+        /// Why: never a secret.
+        why: String,
+    },
 }
 
 /// What may be wrong with the path of a file that does not exist.
@@ -131,15 +156,7 @@ pub enum PathHint {
 }
 
 impl Found {
-    pub(super) fn identities(parsed: &Parsed) -> Self {
-        if parsed.identities.is_empty() {
-            return Found::Empty;
-        }
-        let recipients = parsed.identities.iter().map(|i| i.recipient().into());
-        Found::of(recipients.collect(), parsed.plugins)
-    }
-
-    pub(super) fn of(recipients: Vec<String>, plugins: usize) -> Self {
+    pub(crate) fn of(recipients: Vec<String>, plugins: usize) -> Self {
         Found::Identities {
             count: recipients.len(),
             recipients,
@@ -148,7 +165,7 @@ impl Found {
     }
 
     /// What an error from the file system means.
-    pub(super) fn from_io(error: &io::Error, path: &Path) -> Self {
+    pub(crate) fn from_io(error: &io::Error, path: &Path) -> Self {
         use io::ErrorKind::{InvalidInput, IsADirectory, NotADirectory, NotFound};
         match error.kind() {
             NotFound | NotADirectory | InvalidInput => Found::NotFound {
@@ -170,12 +187,6 @@ impl Found {
 
 fn is_zero(number: &usize) -> bool {
     *number == 0
-}
-
-impl From<Bad> for Found {
-    fn from(Bad { line, flaw }: Bad) -> Self {
-        Found::Bad { line, flaw }
-    }
 }
 
 impl PathHint {

@@ -2,14 +2,13 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{
-    advice, identity,
-    open::{Attempt, GroupAttempt, Outcome},
-    place::{Found, Location, PathHint},
+    Advice, Found, KeyKind, KeyService, Location, Opening, Outcome, Place, WrappedKey,
+    opening::Group,
 };
-use crate::metadata::{MasterKey, OtherKind};
+use crate::shown::{printable, shorten};
 
 /// Why the data key of a file could not be opened: what came of each
 /// recipient of the file, every place where identities were looked for with
@@ -26,6 +25,9 @@ pub struct Report {
     groups: Vec<GroupReport>,
     places: Vec<Place>,
     advice: String,
+    /// The advice of the [redacted](Report::redacted) report.
+    #[serde(skip)]
+    public_advice: String,
 }
 
 /// One key group of the file.
@@ -42,8 +44,9 @@ pub struct GroupReport {
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct RecipientReport {
-    /// Which kind of key: `age`, `AWS KMS`, `PGP`, …
-    pub kind: &'static str,
+    /// Which kind of key. Written as people know it: `age`, `AWS KMS`, `PGP`.
+    #[serde(serialize_with = "title")]
+    pub kind: KeyKind,
     /// How the file names it: recipient, ARN, fingerprint, URL. A label that
     /// proves nothing.
     pub recipient: String,
@@ -54,28 +57,24 @@ pub struct RecipientReport {
     pub needs: Option<String>,
 }
 
-/// A place where identities were looked for.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-#[non_exhaustive]
-pub struct Place {
-    /// The place.
-    pub location: Location,
-    /// What was there.
-    pub found: Found,
-}
-
 impl Report {
-    pub(super) fn new(attempt: &Attempt<'_>, places: Vec<Place>) -> Self {
+    pub(super) fn new(
+        opening: &Opening<'_>,
+        places: Vec<Place>,
+        services: &[Box<dyn KeyService>],
+    ) -> Self {
         let mut report = Report {
             summary: String::new(),
-            needed: attempt.needed,
-            opened: attempt.opened(),
-            groups: attempt.groups.iter().map(GroupReport::new).collect(),
+            needed: opening.needed,
+            opened: opening.opened(),
+            groups: opening.groups.iter().map(GroupReport::new).collect(),
             places,
             advice: String::new(),
+            public_advice: String::new(),
         };
         report.summary = report.summarize();
-        report.advice = advice::choose(&report);
+        report.public_advice = report.clone().without_details().choose_advice(services);
+        report.advice = report.choose_advice(services);
         report
     }
 
@@ -114,7 +113,13 @@ impl Report {
     /// without the numbers of users, and without the recipients of identities
     /// that are not for this file.
     #[must_use]
-    pub fn redacted(mut self) -> Self {
+    pub fn redacted(self) -> Self {
+        let mut report = self.without_details();
+        report.advice.clone_from(&report.public_advice);
+        report
+    }
+
+    fn without_details(mut self) -> Self {
         let names: Vec<String> = self.recipients().map(|r| r.recipient.clone()).collect();
         for place in &mut self.places {
             match &mut place.found {
@@ -125,11 +130,43 @@ impl Report {
                 _ => {}
             }
         }
-        self.advice = advice::choose(&self);
         self
     }
 
-    pub(super) fn recipients(&self) -> impl Iterator<Item = &RecipientReport> {
+    /// What is broken comes before what is missing, and the word of whoever
+    /// was asked before a guess.
+    fn choose_advice(&self, services: &[Box<dyn KeyService>]) -> String {
+        if self.recipients().next().is_none() {
+            return "restore the file from version control: its `sops` block lists no keys".into();
+        }
+        if self.opened >= self.needed {
+            return "restore the file from version control: its wrapped keys are not of one \
+                    encryption"
+                .into();
+        }
+        let advice: Vec<Advice> = services.iter().filter_map(|s| s.advice(self)).collect();
+        let mend = advice.iter().find(|a| matches!(a, Advice::Mend(_)));
+        if let Some(advice) = mend {
+            return advice.text().into();
+        }
+        let closed = self.groups.iter().filter(|group| !group.opened);
+        let failure = closed
+            .flat_map(|group| &group.recipients)
+            .find_map(|recipient| match &recipient.outcome {
+                Outcome::Failed { why } => why.advice(),
+                _ => None,
+            });
+        match (failure, advice.first()) {
+            (Some(advice), _) => advice.into(),
+            (None, Some(advice)) => advice.text().into(),
+            (None, None) => "have somebody who can open the file add a recipient whose key is \
+                             at hand here"
+                .into(),
+        }
+    }
+
+    /// All recipients, in the order of the file.
+    pub fn recipients(&self) -> impl Iterator<Item = &RecipientReport> {
         self.groups.iter().flat_map(|group| &group.recipients)
     }
 
@@ -154,55 +191,34 @@ impl Report {
 }
 
 impl GroupReport {
-    fn new(group: &GroupAttempt<'_>) -> Self {
-        let recipients = group.keys.iter().zip(&group.outcomes);
+    fn new(group: &Group<'_>) -> Self {
+        let recipients = group.keys.iter().zip(&group.answers);
         GroupReport {
             opened: group.opened(),
             recipients: recipients
-                .map(|(key, outcome)| RecipientReport::new(key, *outcome))
+                .map(|(key, answer)| RecipientReport::new(key, answer.outcome(), answer.needs()))
                 .collect(),
         }
     }
 }
 
 impl RecipientReport {
-    fn new(key: &MasterKey, outcome: Outcome) -> Self {
-        match key {
-            MasterKey::Age { recipient, .. } => RecipientReport {
-                kind: "age",
-                needs: plugin(recipient).map(|name| format!("the age plugin {name}")),
-                recipient: printable(recipient.trim()),
-                outcome,
+    fn new(key: &WrappedKey, outcome: Outcome, needs: Option<&str>) -> Self {
+        let kind = key.kind();
+        RecipientReport {
+            kind,
+            recipient: printable(key.recipient().to_string().trim()),
+            needs: match outcome {
+                Outcome::Unsupported => Some(kind.needs().into()),
+                _ => needs.map(Into::into),
             },
-            MasterKey::Other { kind, id, .. } => {
-                let (kind, needs) = describe(*kind);
-                RecipientReport {
-                    kind,
-                    recipient: printable(id),
-                    outcome,
-                    needs: Some(needs.into()),
-                }
-            }
+            outcome,
         }
     }
 }
 
-/// The name of a kind, and what sops needs to open a key of that kind.
-fn describe(kind: OtherKind) -> (&'static str, &'static str) {
-    match kind {
-        OtherKind::AwsKms => ("AWS KMS", "AWS credentials"),
-        OtherKind::GcpKms => ("Google Cloud KMS", "Google Cloud credentials"),
-        OtherKind::HuaweiKms => ("Huawei Cloud KMS", "Huawei Cloud credentials"),
-        OtherKind::AzureKeyVault => ("Azure Key Vault", "Azure credentials"),
-        OtherKind::Vault => ("HashiCorp Vault", "a Vault token"),
-        OtherKind::Pgp => ("PGP", "GnuPG and the private key"),
-    }
-}
-
-/// The name of the plugin that a recipient is for (age-identities §6).
-fn plugin(recipient: &str) -> Option<String> {
-    let (name, _) = recipient.strip_prefix("age1")?.rsplit_once('1')?;
-    (name != "pq").then(|| shorten(name))
+fn title<S: Serializer>(kind: &KeyKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(kind.title())
 }
 
 impl fmt::Display for Report {
@@ -254,11 +270,11 @@ impl fmt::Display for Report {
 
 impl fmt::Display for RecipientReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.kind != "age" {
-            write!(f, "{} ", self.kind)?;
+        if self.kind != KeyKind::Age {
+            write!(f, "{} ", self.kind.title())?;
         }
         write!(f, "{}: ", shorten(&self.recipient))?;
-        match (self.outcome, &self.needs) {
+        match (&self.outcome, &self.needs) {
             (Outcome::Opened, _) => f.write_str("opened"),
             (Outcome::NotNeeded, _) => f.write_str("not needed"),
             (Outcome::Damaged { damage }, _) => write!(f, "damaged: {damage}"),
@@ -267,219 +283,8 @@ impl fmt::Display for RecipientReport {
                 write!(f, "not supported (needs {needs})")
             }
             (Outcome::Unsupported, None) => f.write_str("not supported"),
+            (Outcome::Failed { why }, Some(needs)) => write!(f, "{why} (needs {needs})"),
+            (Outcome::Failed { why }, None) => why.fmt(f),
         }
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.location)?;
-        match (&self.found, &self.location) {
-            (Found::NotFound { hint: None }, Location::Command { .. }) => {
-                f.write_str("there is no such program")
-            }
-            (
-                Found::Empty,
-                Location::File {
-                    variable: Some(_),
-                    path,
-                },
-            ) if path.is_empty() => f.write_str("set, but empty"),
-            (found, _) => found.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Location::Given => f.write_str("given by the program"),
-            Location::Variable { variable } => f.write_str(variable),
-            Location::File {
-                variable: Some(variable),
-                path,
-            } if path.is_empty() => f.write_str(variable),
-            Location::File {
-                variable: Some(variable),
-                path,
-            } => write!(f, "{variable} ({path})"),
-            Location::File {
-                variable: None,
-                path,
-            }
-            | Location::Directory { path } => f.write_str(path),
-            Location::Command {
-                variable,
-                program: Some(program),
-            } => {
-                write!(f, "{variable} ({program} …)")
-            }
-            Location::Command {
-                variable,
-                program: None,
-            } => f.write_str(variable),
-        }
-    }
-}
-
-impl fmt::Display for Found {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Found::NotSet => f.write_str("not set"),
-            Found::NotFound { hint: None } => f.write_str("not found"),
-            Found::NotFound { hint: Some(hint) } => write!(f, "not found; {hint}"),
-            Found::Directory => f.write_str("a directory, not a file"),
-            Found::NoKeyFiles => f.write_str("no *.agekey and no *.txt in it"),
-            Found::NotReadable {
-                why,
-                mode,
-                owner,
-                user,
-            } => {
-                write!(f, "cannot be read: {why}")?;
-                if let Some(mode) = mode {
-                    write!(f, ", mode {mode:04o}")?;
-                }
-                if let Some(owner) = owner {
-                    write!(f, ", owner uid {owner}")?;
-                }
-                if let Some(user) = user {
-                    write!(f, ", read as uid {user}")?;
-                }
-                Ok(())
-            }
-            Found::Empty => f.write_str("no identity in it"),
-            Found::Identities {
-                count,
-                recipients,
-                plugins,
-            } => {
-                let s = if *count == 1 { "y" } else { "ies" };
-                write!(f, "{count} identit{s}")?;
-                let shown: Vec<_> = recipients
-                    .iter()
-                    .take(MAX_SHOWN)
-                    .map(|r| shorten(r))
-                    .collect();
-                if !shown.is_empty() {
-                    write!(f, ", for {}", shown.join(", "))?;
-                }
-                if recipients.len() > shown.len() {
-                    f.write_str(", …")?;
-                }
-                match plugins {
-                    0 => Ok(()),
-                    1 => f.write_str("; an identity of an age plugin was left alone"),
-                    more => write!(f, "; {more} identities of age plugins were left alone"),
-                }
-            }
-            Found::Bad {
-                line: Some(line),
-                flaw,
-            } => write!(f, "not used: line {line}: {flaw}"),
-            Found::Bad { line: None, flaw } => write!(f, "not used: {flaw}"),
-            Found::Locked => f.write_str("protected by a passphrase; not needed"),
-            Found::NeedsPassphrase => {
-                f.write_str("protected by a passphrase, which cannot be asked for here")
-            }
-            Found::WrongPassphrase => f.write_str("protected by a passphrase, not the one given"),
-            Found::TooMuchWork => f.write_str("protected with more work than is allowed (2^22)"),
-            Found::NotRun => f.write_str("not run; not needed"),
-            Found::NotACommand => f.write_str("not a command: a quote is not closed"),
-            Found::NotAllowed => f.write_str("not run: this program runs no commands"),
-            Found::CommandFailed { code: Some(code) } => {
-                write!(f, "the command failed with exit code {code}")
-            }
-            Found::CommandFailed { code: None } => f.write_str("the command could not be run"),
-            Found::NoHome => f.write_str("not looked at: the home directory is not known"),
-            Found::RelativeConfig => {
-                f.write_str("not looked at: XDG_CONFIG_HOME is relative, and must not be")
-            }
-        }
-    }
-}
-
-impl fmt::Display for PathHint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            PathHint::CommaList => "it takes one path, not a list",
-            PathHint::Tilde => "only a shell expands ~",
-            PathHint::Quoted => "the path is in quotes, which only a shell removes",
-            PathHint::Key => "it takes a path, not a key",
-        })
-    }
-}
-
-/// The most recipients of one place that are shown.
-const MAX_SHOWN: usize = 8;
-
-/// What stands in messages for a text that may be a key.
-pub(super) const MASK: &str = "<a private key>";
-
-/// Whether a text from outside could be a private key, or hold one: a path or
-/// a setting where a person put the key itself. Such a text is not for
-/// messages.
-///
-/// ```
-/// use sops_core::keys::may_be_key;
-/// assert!(may_be_key("AGE-SECRET-KEY-1…"));
-/// assert!(!may_be_key("/home/argocd/.config/sops/age/keys.txt"));
-/// ```
-pub fn may_be_key(text: &str) -> bool {
-    let upper = text.to_ascii_uppercase();
-    [
-        "AGE-SECRET-KEY-",
-        "AGE-PLUGIN-",
-        "PRIVATE KEY",
-        "-----BEGIN ",
-    ]
-    .iter()
-    .any(|mark| upper.contains(mark))
-        || identity::is_base64(text)
-}
-
-/// A text from outside, fit to be shown: without what could be a private key,
-/// without control characters, and of bounded length.
-pub(crate) fn printable(text: &str) -> String {
-    if may_be_key(text) {
-        return MASK.into();
-    }
-    let shown = |c: char| if c.is_control() || is_bidi(c) { '?' } else { c };
-    text.chars().take(MAX_PRINTABLE).map(shown).collect()
-}
-
-/// A post-quantum recipient has 1,959 characters.
-const MAX_PRINTABLE: usize = 4096;
-
-/// Characters that change the direction of the text around them.
-fn is_bidi(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// A recipient, shortened but recognisable.
-pub(super) fn shorten(recipient: &str) -> String {
-    let recipient = printable(recipient);
-    let middle = |text: &str, first: usize, last: usize| {
-        let chars: Vec<char> = text.chars().collect();
-        match (chars.get(..first), chars.len().checked_sub(last)) {
-            (Some(start), Some(rest)) if rest > first + 1 => {
-                let end = chars.get(rest..).unwrap_or_default();
-                start.iter().chain(&['…']).chain(end).collect()
-            }
-            _ => text.to_owned(),
-        }
-    };
-    let mut words = recipient.splitn(3, ' ');
-    match (words.next(), words.next(), words.next()) {
-        (Some(kind), Some(key), comment) if kind.starts_with("ssh-") => {
-            let comment = comment.map(|c| format!(" {}", middle(c, 32, 0)));
-            format!(
-                "{kind} {}{}",
-                middle(key, 0, 8),
-                comment.unwrap_or_default()
-            )
-        }
-        _ if recipient.starts_with("age1") => middle(&recipient, 16, 6),
-        _ => middle(&recipient, 72, 24),
     }
 }

@@ -1,12 +1,15 @@
 //! Metadata out of a mapping, with the tolerance that sops has (sops-format
 //! §2.5 to §2.7).
 
+use std::collections::BTreeMap;
+
 use go_yaml::{Timestamp, number};
 
-use super::{KeyGroup, MasterKey, Metadata, OtherKind, Rule};
+use super::{KeyGroup, Metadata, Rule};
 use crate::{
     Error, ErrorKind, Result,
     cipher::parse_bool,
+    keys::{KeyKind, Recipient, WrappedKey},
     limits,
     tree::{Mapping, Value},
 };
@@ -209,28 +212,10 @@ impl<'a> Block<'a> {
     /// The seven lists of keys, in sops's order.
     fn group(&self, budget: &mut usize) -> Result<KeyGroup> {
         let mut keys = Vec::new();
-        for kind in OtherKind::ALL {
+        for kind in KeyKind::ALL {
             for entry in self.list(kind.name())? {
-                keys.push(entry.other_key(kind)?);
+                keys.push(entry.key(kind)?);
             }
-        }
-        for entry in self.list("age")? {
-            let enc = entry.text("enc")?;
-            if enc.len() > limits::ARMOR_SIZE {
-                return Err(Error::new(
-                    ErrorKind::Limit,
-                    format!(
-                        "an armored age file of more than {} bytes",
-                        limits::ARMOR_SIZE
-                    ),
-                )
-                .at_key(format!("{}.enc", entry.path))
-                .advise("a wrapped data key is far smaller; restore the sops block"));
-            }
-            keys.push(MasterKey::Age {
-                recipient: entry.text("recipient")?,
-                enc,
-            });
         }
         *budget = budget.checked_sub(keys.len()).ok_or_else(|| {
             Error::new(
@@ -243,40 +228,70 @@ impl<'a> Block<'a> {
         Ok(KeyGroup { keys })
     }
 
-    fn other_key(&self, kind: OtherKind) -> Result<MasterKey> {
-        let mut fields = Mapping::default();
-        for (name, _) in kind.fields() {
-            fields.push(*name, self.text(name)?);
+    fn key(&self, kind: KeyKind) -> Result<WrappedKey> {
+        let enc = self.text("enc")?;
+        if enc.len() > limits::ARMOR_SIZE {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                format!(
+                    "a wrapped data key of more than {} bytes",
+                    limits::ARMOR_SIZE
+                ),
+            )
+            .at_key(format!("{}.enc", self.path))
+            .advise("a wrapped data key is far smaller; restore the sops block"));
         }
-        if kind == OtherKind::AwsKms
-            && let Some(context) = self.field("context").and_then(Value::as_mapping)
-        {
-            let context = Block {
-                mapping: context,
-                path: format!("{}.context", self.path),
-            };
-            let mut texts = Mapping::default();
-            for (key, _) in context.mapping.entries() {
-                let text = key
-                    .as_str()
-                    .map_or(Ok(String::new()), |k| context.text(k))?;
-                texts.push(key.clone(), text);
+        let recipient = match kind {
+            KeyKind::Age => Recipient::age(self.text("recipient")?),
+            KeyKind::Pgp => Recipient::pgp(self.text("fp")?),
+            KeyKind::AwsKms => Recipient::aws_kms(self.text("arn")?)
+                .with_role(self.text("role")?)
+                .with_profile(self.text("aws_profile")?)
+                .with_context(self.context()?),
+            KeyKind::GcpKms => Recipient::gcp_kms(self.text("resource_id")?),
+            KeyKind::HuaweiKms => Recipient::huawei_kms(self.text("key_id")?),
+            KeyKind::AzureKeyVault => Recipient::azure_key_vault(
+                self.text("vault_url")?,
+                self.text("name")?,
+                self.text("version")?,
+            ),
+            KeyKind::Vault => Recipient::vault(
+                self.text("vault_address")?,
+                self.text("engine_path")?,
+                self.text("key_name")?,
+            ),
+        };
+        let mut key = WrappedKey::new(recipient, enc);
+        if kind != KeyKind::Age {
+            let created_at =
+                Timestamp::parse_rfc3339(&self.text("created_at")?).ok_or_else(|| {
+                    self.error("created_at", "not a time such as 2006-01-02T15:04:05Z")
+                })?;
+            key = key.with_created_at(created_at);
+        }
+        let known = super::fields(kind);
+        for (name, value) in self.mapping.entries() {
+            let same = |field: &&str| name.as_bytes().eq_ignore_ascii_case(field.as_bytes());
+            if !known.iter().any(|field| same(&field)) {
+                key.unknown.push(name.clone(), value.clone());
             }
-            fields.push("context", Value::Mapping(texts));
         }
-        if Timestamp::parse_rfc3339(&self.text("created_at")?).is_none() {
-            return Err(self.error("created_at", "not a time such as 2006-01-02T15:04:05Z"));
-        }
-        let id: Vec<String> = kind
-            .id_fields()
-            .iter()
-            .map(|name| self.text(name))
-            .collect::<Result<_>>()?;
-        Ok(MasterKey::Other {
-            kind,
-            id: id.join("/"),
-            fields,
-        })
+        Ok(key)
+    }
+
+    /// The encryption context of AWS KMS.
+    fn context(&self) -> Result<BTreeMap<String, String>> {
+        let Some(Value::Mapping(mapping)) = self.field("context") else {
+            return Ok(BTreeMap::new());
+        };
+        let context = Block {
+            mapping,
+            path: format!("{}.context", self.path),
+        };
+        let names = mapping.entries().filter_map(|(name, _)| name.as_str());
+        names
+            .map(|name| Ok((name.to_owned(), context.text(name)?)))
+            .collect()
     }
 }
 

@@ -98,10 +98,7 @@ fn groups() {
     let metadata = Metadata::from_mapping(&both).unwrap();
     let recipients: Vec<_> = metadata
         .keys()
-        .map(|key| match key {
-            MasterKey::Age { recipient, .. } => recipient.as_str(),
-            MasterKey::Other { id, .. } => id,
-        })
+        .map(|key| key.recipient().to_string())
         .collect();
     assert_eq!(recipients, ["age1a"]);
 }
@@ -130,12 +127,9 @@ fn other_keys_are_kept_in_order() {
     let metadata = Metadata::from_mapping(&block).unwrap();
     let ids: Vec<_> = metadata
         .keys()
-        .map(|key| match key {
-            MasterKey::Age { .. } => "age",
-            MasterKey::Other { id, .. } => id,
-        })
+        .map(|key| key.recipient().to_string())
         .collect();
-    assert_eq!(ids, ["arn:aws:kms:1", "ABCD", "age"]);
+    assert_eq!(ids, ["arn:aws:kms:1|a:1,b:2", "ABCD", "age1a"]);
     let written = metadata.to_mapping(true);
     let again = Metadata::from_mapping(&written).unwrap();
     assert_eq!(again.to_mapping(true), written);

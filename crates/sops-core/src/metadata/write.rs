@@ -1,7 +1,10 @@
 //! Metadata into a mapping, in the order of sops 3.13 (sops-format §2.2).
 
-use super::{KeyGroup, MasterKey, Metadata, OtherKind};
-use crate::tree::{List, ListItem, Mapping, MappingItem, Text, Value};
+use super::{KeyGroup, Metadata};
+use crate::{
+    keys::{KeyKind, Recipient, WrappedKey},
+    tree::{List, ListItem, Mapping, MappingItem, Text, Value},
+};
 
 impl Metadata {
     /// The `sops` block, keys sorted at every level. `with_rule` is false for
@@ -40,51 +43,66 @@ impl Metadata {
 /// Appends the lists of a group. In `key_groups` the lists `age` and
 /// `hc_vault` are written even when empty.
 fn push_group(out: &mut Mapping, group: &KeyGroup, nested: bool) {
-    let entries = |kind: Option<OtherKind>| -> Vec<Mapping> {
-        group
-            .keys
-            .iter()
-            .filter_map(|key| match (key, kind) {
-                (MasterKey::Age { recipient, enc }, None) => {
-                    let mut entry = Mapping::default();
-                    entry.push("enc", enc.as_str());
-                    entry.push("recipient", recipient.as_str());
-                    Some(entry)
-                }
-                (
-                    MasterKey::Other {
-                        kind: k, fields, ..
-                    },
-                    Some(kind),
-                ) if *k == kind => Some(other_entry(kind, fields)),
-                _ => None,
-            })
-            .collect()
-    };
-    for kind in OtherKind::ALL.into_iter().map(Some).chain([None]) {
-        let entries = entries(kind);
-        let always = nested && matches!(kind, None | Some(OtherKind::Vault));
+    for kind in KeyKind::ALL {
+        let keys = group.keys.iter().filter(|key| key.kind() == kind);
+        let entries: Vec<Mapping> = keys.map(entry).collect();
+        let always = nested && matches!(kind, KeyKind::Age | KeyKind::Vault);
         if always || !entries.is_empty() {
-            out.push(
-                kind.map_or("age", OtherKind::name),
-                list(entries.into_iter()),
-            );
+            out.push(kind.name(), list(entries.into_iter()));
         }
     }
 }
 
 /// An entry without the empty fields that sops leaves out.
-fn other_entry(kind: OtherKind, fields: &Mapping) -> Mapping {
-    let mut entry = Mapping::default();
-    for (key, value) in fields.entries() {
-        let optional = kind
-            .fields()
-            .iter()
-            .any(|(name, optional)| *optional && name.as_bytes() == key.as_bytes());
-        if !(optional && value.as_str() == Some("")) {
-            entry.push(key.clone(), value.clone());
+fn entry(key: &WrappedKey) -> Mapping {
+    let mut entry = key.unknown.clone();
+    match key.recipient() {
+        Recipient::Age { recipient } => entry.push("recipient", recipient.as_str()),
+        Recipient::Pgp { fingerprint } => entry.push("fp", fingerprint.as_str()),
+        Recipient::GcpKms { resource_id } => entry.push("resource_id", resource_id.as_str()),
+        Recipient::HuaweiKms { key_id } => entry.push("key_id", key_id.as_str()),
+        Recipient::AzureKeyVault {
+            vault_url,
+            name,
+            version,
+        } => {
+            entry.push("vault_url", vault_url.as_str());
+            entry.push("name", name.as_str());
+            entry.push("version", version.as_str());
+        }
+        Recipient::Vault {
+            address,
+            engine_path,
+            key_name,
+        } => {
+            entry.push("vault_address", address.as_str());
+            entry.push("engine_path", engine_path.as_str());
+            entry.push("key_name", key_name.as_str());
+        }
+        Recipient::AwsKms {
+            arn,
+            role,
+            context,
+            profile,
+        } => {
+            entry.push("arn", arn.as_str());
+            entry.push("aws_profile", profile.as_deref().unwrap_or_default());
+            if let Some(role) = role {
+                entry.push("role", role.as_str());
+            }
+            if !context.is_empty() {
+                let mut pairs = Mapping::default();
+                for (name, value) in context {
+                    pairs.push(name.as_str(), value.as_str());
+                }
+                entry.push("context", Value::Mapping(pairs));
+            }
         }
     }
+    if let Some(time) = key.created_at() {
+        entry.push("created_at", time.to_rfc3339_seconds());
+    }
+    entry.push("enc", key.enc());
     entry
 }
 

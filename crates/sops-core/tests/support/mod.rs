@@ -33,9 +33,9 @@ pub fn keyring(names: &[&str]) -> Keyring {
         let path = testdata().join("corpus/keys").join(name);
         let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         if name.starts_with("ssh-") {
-            keyring.add_ssh_key(&text);
+            let _ = keyring.add_ssh_key(&text);
         } else {
-            keyring.add_identities(&text);
+            let _ = keyring.add_identities(&text);
         }
     }
     keyring

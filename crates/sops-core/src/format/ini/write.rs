@@ -7,8 +7,8 @@ use crate::{
     Result,
     format::{Style, dotenv::plain_scalar, emit_error},
     secret::SecretBuf,
+    shown::push_printable,
     tree::{Mapping, MappingItem, Text, Value},
-    walk::push_printable,
 };
 
 /// Writes every section, keys aligned, a blank line between sections.

@@ -1,17 +1,21 @@
 //! Each report as a person sees it who has never seen the program, and the
 //! search for secrets in all that is ever shown.
 
-use std::{collections::BTreeSet, ffi::OsString, fs};
+use std::{collections::BTreeSet, ffi::OsString, fs, sync::Arc};
 
 use zeroize::Zeroizing;
 
 use super::{
     identity::Words,
     source::{Kind, Source},
-    tests::{A, B, entry, file, groups, key, keyring, other, secret},
+    tests::{A, B, age, entry, file, groups, key, keyring, other, secret},
     *,
 };
-use crate::metadata::{MasterKey, OtherKind};
+use crate::{
+    Error,
+    keys::{Found, KeyKind, Keyring, Location},
+    metadata::Metadata,
+};
 
 /// The report on a file, by a keyring of these variables. `~` in a variable
 /// is a directory, in which `keys` holds this text.
@@ -92,9 +96,9 @@ fn key_file_is_a_directory() {
 /// A keyring with a file that belongs to root, read as another user.
 fn unreadable() -> Keyring {
     let mut ring = Keyring::new();
-    ring.add(Source::nothing(
+    ring.service::<Age>().add(Source::nothing(
         Location::File {
-            variable: Some("SOPS_AGE_KEY_FILE"),
+            variable: Some("SOPS_AGE_KEY_FILE".into()),
             path: "/keys/age.txt".into(),
         },
         Found::NotReadable {
@@ -273,10 +277,10 @@ fn key_for_a_path() {
 fn only_other_kinds() {
     let keys = vec![
         other(
-            OtherKind::AwsKms,
+            KeyKind::AwsKms,
             "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
         ),
-        other(OtherKind::Pgp, "85D77543B3D624B63CEA9E6DBC17301B491B3F21"),
+        other(KeyKind::Pgp, "85D77543B3D624B63CEA9E6DBC17301B491B3F21"),
     ];
     let vars = [("SOPS_AGE_KEY", secret("age-a.txt"))];
     let vars = vars.each_ref().map(|(n, v)| (*n, v.as_str()));
@@ -285,8 +289,8 @@ fn only_other_kinds() {
 
 #[test]
 fn quorum_one_short() {
-    let shares = shamir::split(&[1; 32], 2, 3).unwrap();
-    let pgp = other(OtherKind::Pgp, "85D77543B3D624B63CEA9E6DBC17301B491B3F21");
+    let shares = crate::keys::shamir::split(&[1; 32], 2, 3).unwrap();
+    let pgp = other(KeyKind::Pgp, "85D77543B3D624B63CEA9E6DBC17301B491B3F21");
     let metadata = groups(
         vec![
             vec![entry(&shares[0], A)],
@@ -324,10 +328,7 @@ fn ssh_recipient_and_garbage_key() {
 
 #[test]
 fn damaged_entry() {
-    let key = MasterKey::Age {
-        recipient: A.into(),
-        enc: wrap(&[1; 32], A).unwrap().replace("-----END", "-----"),
-    };
+    let key = age(A, wrap(&[1; 32], A).unwrap().replace("-----END", "-----"));
     let vars = [("SOPS_AGE_KEY", secret("age-a.txt"))];
     let vars = vars.each_ref().map(|(n, v)| (*n, v.as_str()));
     snapshot!(report(&vars, "", &groups(vec![vec![key]], 0)));
@@ -335,27 +336,19 @@ fn damaged_entry() {
 
 #[test]
 fn many_recipients_of_many_kinds() {
-    let MasterKey::Age { enc, .. } = entry(&[1; 32], B) else {
-        unreachable!()
-    };
+    let enc = entry(&[1; 32], B).enc().to_owned();
     let plugin = "age1yubikey1qwt50d05nh5vutpdzmlg5wn80xq5negm4uj9ghv0snvdd3yysf5yw3rhl3t";
     let mut keys = vec![
         other(
-            OtherKind::Vault,
+            KeyKind::Vault,
             "https://vault.example.com:8200/v1/sops/keys/firstkey",
         ),
-        MasterKey::Age {
-            recipient: plugin.into(),
-            enc: enc.clone(),
-        },
+        age(plugin, enc.clone()),
         entry(&[1; 32], &key("ssh-rsa.pub")),
     ];
     let pq = identity::parse(key("age-pq.txt").as_bytes(), Words::One);
     keys.push(entry(&[1; 32], pq.ok().unwrap().identities[0].recipient()));
-    keys.push(MasterKey::Age {
-        recipient: "\u{1b}[31mred\u{202e}".into(),
-        enc,
-    });
+    keys.push(age("\u{1b}[31mred\u{202e}", enc));
     keys.push(entry(&[1; 32], B));
     snapshot!(report(
         &[("SOPS_AGE_KEY_FILE", "~/keys")],
@@ -372,11 +365,11 @@ fn redacted() -> Report {
     };
     let kind = Kind::Age(Words::One);
     let text = key("age-a.txt");
-    ring.add(Source::bytes(
+    ring.service::<Age>().add(Source::bytes(
         location,
         kind,
         text.as_bytes(),
-        &ring.callbacks,
+        &Arc::default(),
     ));
     let error = ring.open(&file(&[B])).unwrap_err();
     error.report().unwrap().clone().redacted()
@@ -445,20 +438,14 @@ fn nothing_shows_a_secret() {
         "SOPS_AGE_SSH_PRIVATE_KEY_CMD",
         "SOPS_AGE_SSH_PRIVATE_KEY_FILE",
     ];
-    let shares = shamir::split(&[1; 32], 2, 2).unwrap();
+    let shares = crate::keys::shamir::split(&[1; 32], 2, 2).unwrap();
     let files = [
         file(&[B]),
         groups(
             vec![vec![entry(&shares[0], A)], vec![entry(&shares[1], B)]],
             2,
         ),
-        groups(
-            vec![vec![MasterKey::Age {
-                recipient: a.clone(),
-                enc: planted.clone(),
-            }]],
-            0,
-        ),
+        groups(vec![vec![age(&a, planted.clone())]], 0),
     ];
     let dir = tempfile::tempdir().unwrap();
     let mut shown = String::new();
@@ -522,7 +509,7 @@ fn nothing_shows_a_secret() {
             .prompt(move |_| Some(Zeroizing::new(prompt.clone())))
             .run_commands(),
     );
-    show(&DataKey(Zeroizing::new(planted.into_bytes())));
+    show(&crate::keys::DataKey(Zeroizing::new(planted.into_bytes())));
     assert!(shown.contains("vault") && shown.contains("DataKey"));
     assert_hides(&shown, &secrets);
     // As numbers, which is how a derived `Debug` prints bytes.

@@ -8,18 +8,18 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::{place::Found, report::printable};
+use crate::{keys::Found, shown::printable};
 
 type Prompt = dyn Fn(&str) -> Option<Zeroizing<String>> + Send + Sync;
 type Run = dyn Fn(&KeyCommand<'_>) -> Result<Zeroizing<Vec<u8>>, Found> + Send + Sync;
 
-/// What a [`Keyring`](super::Keyring) may do to get at identities: nothing,
+/// What a [`Keyring`](crate::Keyring) may do to get at identities: nothing,
 /// unless said so. Without a way to ask for passphrases, protected keys are
 /// reported as such; without a way to run commands, so are
 /// `SOPS_AGE_KEY_CMD` and `SOPS_AGE_SSH_PRIVATE_KEY_CMD`.
 ///
 /// ```
-/// use sops_core::keys::Callbacks;
+/// use sops_core::age::Callbacks;
 ///
 /// let callbacks = Callbacks::none()
 ///     .prompt(|what| {

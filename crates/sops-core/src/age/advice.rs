@@ -1,41 +1,44 @@
 //! The one line of a report that says what a person can do.
 
-use super::{
-    Flaw, Found, Location, Outcome, PathHint, Place, Report,
-    callbacks::ASSIGNMENT,
-    report::{MASK, shorten},
+use super::callbacks::ASSIGNMENT;
+use crate::{
+    keys::{
+        Advice, Flaw, Found, KeyKind, Location, Outcome, PathHint, Place, RecipientReport, Report,
+    },
+    shown::{MASK, shorten},
 };
 
 /// Chooses the advice that is most likely to help.
-pub(super) fn choose(report: &Report) -> String {
-    let age = || report.recipients().filter(|r| r.kind == "age");
+pub(super) fn choose(report: &Report) -> Advice {
+    let age = || report.recipients().filter(|r| r.kind == KeyKind::Age);
     let closed = || {
         let groups = report.groups().iter().filter(|group| !group.opened);
         groups
             .flat_map(|group| &group.recipients)
-            .filter(|r| r.kind == "age")
+            .filter(|r| r.kind == KeyKind::Age)
     };
-    if report.recipients().next().is_none() {
-        return "restore the file from version control: its `sops` block lists no keys".into();
-    }
-    if report.opened() >= report.needed() {
-        return "restore the file from version control: its wrapped keys are not of one encryption"
-            .into();
-    }
     if age().next().is_none() {
-        return "have somebody who can open the file add an age recipient: \
-                sops rotate -i --add-age <recipient> <file>"
-            .into();
+        return Advice::Supply(
+            "have somebody who can open the file add an age recipient: \
+             sops rotate -i --add-age <recipient> <file>"
+                .into(),
+        );
     }
     let ssh = age().any(|r| r.recipient.starts_with("ssh-"));
     if let Some(advice) = report.places().iter().find_map(|place| repair(place, ssh)) {
-        return advice;
+        return Advice::Mend(advice);
     }
     if closed().all(|r| matches!(r.outcome, Outcome::Damaged { .. })) {
-        return "restore the file from version control: it was changed after it was encrypted"
-            .into();
+        return Advice::Mend(
+            "restore the file from version control: it was changed after it was encrypted".into(),
+        );
     }
-    let wanted: Vec<_> = closed()
+    Advice::Supply(missing(report, closed()))
+}
+
+/// Which private key to give, or whom to ask.
+fn missing<'r>(report: &Report, closed: impl Iterator<Item = &'r RecipientReport>) -> String {
+    let wanted: Vec<_> = closed
         .filter(|r| r.outcome == Outcome::NoMatch && r.needs.is_none())
         .map(|r| shorten(&r.recipient))
         .collect();
@@ -124,11 +127,13 @@ fn repair(Place { location, found }: &Place, ssh: bool) -> Option<String> {
             (
                 Some(PathHint::Key),
                 Location::File {
-                    variable: Some("SOPS_AGE_KEY_FILE"),
+                    variable: Some(variable),
                     ..
                 },
-            ) => "put the key itself in SOPS_AGE_KEY; SOPS_AGE_KEY_FILE takes the path of a file"
-                .into(),
+            ) if variable == "SOPS_AGE_KEY_FILE" => {
+                "put the key itself in SOPS_AGE_KEY; SOPS_AGE_KEY_FILE takes the path of a file"
+                    .into()
+            }
             (Some(PathHint::Key), _) => {
                 format!(
                     "put the key into a file, and its path in {}",
@@ -202,7 +207,7 @@ fn variable(location: &Location) -> String {
         | Location::File {
             variable: Some(variable),
             ..
-        } => (*variable).into(),
+        } => variable.to_string(),
         other => other.to_string(),
     }
 }

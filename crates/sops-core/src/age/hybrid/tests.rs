@@ -6,11 +6,11 @@ use std::{collections::BTreeMap, io::Read, path::PathBuf};
 use age::{DecryptError, secrecy::SecretString};
 use sha2::Sha256;
 
-use super::*;
-use crate::keys::{
+use super::super::{
     identity::{self, Words},
-    open::{self, Damage},
+    unwrap,
 };
+use super::*;
 
 /// What the age crate takes, for the sake of files from before age 1.0.
 const LENIENT: [&str; 2] = ["stanza_missing_body", "stanza_missing_final_line"];
@@ -97,13 +97,13 @@ fn cctv_age() {
         identities.extend(passphrases.iter().map(|i| i as &dyn age::Identity));
         let file = &vector[end + 2..];
         let dearmored = fields.contains_key("armored").then(|| {
-            let armor = std::str::from_utf8(file).map_err(|_| Damage::Armor)?;
-            open::dearmor(armor)
+            let armor = std::str::from_utf8(file).ok()?;
+            unwrap::dearmor(armor).ok()
         });
         let (got, plain) = match &dearmored {
             None => decrypt(file, &identities),
-            Some(Ok(file)) => decrypt(file, &identities),
-            Some(Err(_)) => ("armor failure", vec![]),
+            Some(Some(file)) => decrypt(file, &identities),
+            Some(None) => ("armor failure", vec![]),
         };
         let expected = if LENIENT.contains(&name.as_str()) {
             "success"

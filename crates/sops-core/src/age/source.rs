@@ -6,7 +6,7 @@ use std::{
     fs, io,
     io::Read,
     path::Path,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use age::{DecryptError, armor::ArmoredReader, secrecy::SecretString};
@@ -18,27 +18,17 @@ use base64::{
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::limits;
-
 use super::{
     callbacks::{Callbacks, KeyCommand, program_name},
-    identity::{self, Flaw, Identity, Parsed, Ssh, Words},
-    place::{Found, Location},
-    report::printable,
+    identity::{self, Identity, Parsed, Ssh, Words},
+};
+use crate::{
+    keys::{Effort, Flaw, Found, Location},
+    limits,
+    shown::printable,
 };
 
 const MAX_FILE: u64 = limits::KEY_FILE_SIZE as u64;
-
-/// When identities may be used: later ones only where earlier ones do not do.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// Identities that are at hand.
-    Ready,
-    /// Commands are run.
-    Commands,
-    /// A person is asked for passphrases.
-    Passphrases,
-}
 
 /// What a source holds.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -93,7 +83,7 @@ impl Source {
         callbacks: &Arc<Callbacks>,
     ) -> Self {
         let location = Location::File {
-            variable,
+            variable: variable.map(Into::into),
             path: printable(&path.to_string_lossy()),
         };
         match read_file(path) {
@@ -112,7 +102,7 @@ impl Source {
         let words = shlex::split(command).map(Zeroizing::new);
         let program = words.as_ref().and_then(|w| w.first());
         let location = Location::Command {
-            variable,
+            variable: variable.into(),
             program: program.map(|word| program_name(word)),
         };
         let content = match words {
@@ -129,14 +119,64 @@ impl Source {
         Source { location, content }
     }
 
-    /// The identities that this stage adds, for a key with this recipient.
-    pub(super) fn identities(&self, stage: Stage, recipient: &str) -> Vec<Identity> {
-        self.content.identities(stage, recipient)
+    /// The identities that an attempt of this effort adds, for a key with this recipient.
+    pub(super) fn identities(&self, effort: Effort, recipient: &str) -> Vec<Identity> {
+        self.content.identities(effort, recipient)
+    }
+
+    /// The efforts that add identities.
+    pub(super) fn efforts(&self) -> &'static [Effort] {
+        match self.content {
+            Content::None(_) => &[],
+            Content::Identities(_) => &[Effort::AtHand],
+            Content::LockedFile(_) | Content::LockedSsh(_) => &[Effort::Person],
+            Content::Command(_) => &[Effort::Command, Effort::Person],
+        }
     }
 
     /// What was found here so far.
     pub(super) fn found(&self) -> Found {
         self.content.found()
+    }
+
+    /// Has commands run again that failed, and passphrases asked for again
+    /// that were wrong or not given.
+    pub(super) fn forget_failures(&self) {
+        self.content.forget_failures();
+    }
+}
+
+/// What is had once, at the first need: kept where it was had, and tried again
+/// where it was not and that was forgotten.
+struct Once<T>(Mutex<Option<Result<Arc<T>, Found>>>);
+
+impl<T> Default for Once<T> {
+    fn default() -> Self {
+        Once(Mutex::new(None))
+    }
+}
+
+impl<T> Once<T> {
+    fn lock(&self) -> MutexGuard<'_, Option<Result<Arc<T>, Found>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get_or(&self, make: impl FnOnce() -> Result<T, Found>) -> Result<Arc<T>, Found> {
+        self.lock()
+            .get_or_insert_with(|| make().map(Arc::new))
+            .clone()
+    }
+
+    /// What there is so far.
+    fn get(&self) -> Option<Result<Arc<T>, Found>> {
+        self.lock().clone()
+    }
+
+    fn forget_failure(&self) {
+        let mut slot = self.lock();
+        if matches!(*slot, Some(Err(_))) {
+            *slot = None;
+        }
     }
 }
 
@@ -147,7 +187,7 @@ impl Content {
                 name: name.into(),
                 bytes: Zeroizing::new(bytes.to_vec()),
                 callbacks: Arc::clone(callbacks),
-                unlocked: OnceLock::new(),
+                unlocked: Once::default(),
             }),
             Kind::Age(words) => match identity::parse(bytes, words) {
                 Ok(parsed) => Content::Identities(parsed),
@@ -161,27 +201,27 @@ impl Content {
                     recipient,
                     key,
                     callbacks: Arc::clone(callbacks),
-                    unlocked: OnceLock::new(),
+                    unlocked: Once::default(),
                 })),
                 Err(flaw) => Content::None(Found::Bad { line: None, flaw }),
             },
         }
     }
 
-    fn identities(&self, stage: Stage, recipient: &str) -> Vec<Identity> {
-        match (self, stage) {
-            (Content::Identities(parsed), Stage::Ready) => parsed.identities.clone(),
-            (Content::LockedFile(file), Stage::Passphrases) => {
-                let unlocked = file.unlock().as_ref();
+    fn identities(&self, effort: Effort, recipient: &str) -> Vec<Identity> {
+        match (self, effort) {
+            (Content::Identities(parsed), Effort::AtHand) => parsed.identities.clone(),
+            (Content::LockedFile(file), Effort::Person) => {
+                let unlocked = file.unlocked.get_or(|| file.try_unlock());
                 unlocked.map_or(Vec::new(), |parsed| parsed.identities.clone())
             }
-            (Content::LockedSsh(ssh), Stage::Passphrases) => {
+            (Content::LockedSsh(ssh), Effort::Person) => {
                 vec![Identity::new(ssh.recipient.clone(), Arc::clone(ssh) as _)]
             }
-            (Content::Command(command), Stage::Commands) => {
-                command.identities(Stage::Ready, recipient)
+            (Content::Command(command), Effort::Command) => {
+                command.identities(Effort::AtHand, recipient)
             }
-            (Content::Command(command), Stage::Passphrases) => command.identities(stage, recipient),
+            (Content::Command(command), Effort::Person) => command.identities(effort, recipient),
             _ => Vec::new(),
         }
     }
@@ -189,18 +229,27 @@ impl Content {
     fn found(&self) -> Found {
         match self {
             Content::None(found) => found.clone(),
-            Content::Identities(parsed) => Found::identities(parsed),
+            Content::Identities(parsed) => identity::found(parsed),
             Content::LockedFile(file) => match file.unlocked.get() {
                 None => Found::Locked,
-                Some(Ok(parsed)) => Found::identities(parsed),
-                Some(Err(found)) => found.clone(),
+                Some(Ok(parsed)) => identity::found(&parsed),
+                Some(Err(found)) => found,
             },
             Content::LockedSsh(ssh) => match ssh.unlocked.get() {
                 None => Found::Locked,
                 Some(Ok(_)) => Found::of(vec![ssh.recipient.clone()], 0),
-                Some(Err(found)) => found.clone(),
+                Some(Err(found)) => found,
             },
             Content::Command(command) => command.found(),
+        }
+    }
+
+    fn forget_failures(&self) {
+        match self {
+            Content::None(_) | Content::Identities(_) => {}
+            Content::LockedFile(file) => file.unlocked.forget_failure(),
+            Content::LockedSsh(ssh) => ssh.unlocked.forget_failure(),
+            Content::Command(command) => command.forget_failures(),
         }
     }
 }
@@ -210,7 +259,7 @@ struct LockedFile {
     name: String,
     bytes: Zeroizing<Vec<u8>>,
     callbacks: Arc<Callbacks>,
-    unlocked: OnceLock<Result<Parsed, Found>>,
+    unlocked: Once<Parsed>,
 }
 
 /// age-identities §5: how an encrypted identity file is told from a plain one.
@@ -219,10 +268,6 @@ fn is_encrypted(bytes: &[u8]) -> bool {
 }
 
 impl LockedFile {
-    fn unlock(&self) -> &Result<Parsed, Found> {
-        self.unlocked.get_or_init(|| self.try_unlock())
-    }
-
     fn try_unlock(&self) -> Result<Parsed, Found> {
         let bad = |flaw| Found::Bad { line: None, flaw };
         let decryptor = age::Decryptor::new_buffered(ArmoredReader::new(self.bytes.as_slice()))
@@ -260,7 +305,7 @@ struct LockedSsh {
     tag: Option<String>,
     key: Box<age::ssh::EncryptedKey>,
     callbacks: Arc<Callbacks>,
-    unlocked: OnceLock<Result<Identity, Found>>,
+    unlocked: Once<Identity>,
 }
 
 /// What a stanza names an SSH key by: the start of its hash (C2SP age,
@@ -288,8 +333,8 @@ impl age::Identity for LockedSsh {
         if !stanza.tag.starts_with("ssh-") || stanza.args.first() != self.tag.as_ref() {
             return None;
         }
-        let unlocked = self.unlocked.get_or_init(|| self.try_unlock());
-        unlocked.as_ref().ok()?.unwrap_stanza(stanza)
+        let unlocked = self.unlocked.get_or(|| self.try_unlock());
+        unlocked.ok()?.unwrap_stanza(stanza)
     }
 }
 
@@ -307,56 +352,63 @@ struct Command {
     kind: Kind,
     name: String,
     callbacks: Arc<Callbacks>,
-    runs: Mutex<HashMap<String, Arc<OnceLock<Content>>>>,
+    runs: Mutex<HashMap<String, Arc<Once<Content>>>>,
 }
 
 impl Command {
-    fn identities(&self, stage: Stage, recipient: &str) -> Vec<Identity> {
-        let run = {
-            let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(runs.entry(recipient.into()).or_default())
-        };
-        let content = run.get_or_init(|| self.try_run(recipient));
-        content.identities(stage, recipient)
+    fn runs(&self) -> MutexGuard<'_, HashMap<String, Arc<Once<Content>>>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn try_run(&self, recipient: &str) -> Content {
-        let Some(run) = &self.callbacks.run else {
-            return Content::None(Found::NotAllowed);
-        };
-        let command = KeyCommand {
+    fn identities(&self, effort: Effort, recipient: &str) -> Vec<Identity> {
+        let run = Arc::clone(self.runs().entry(recipient.into()).or_default());
+        match run.get_or(|| self.try_run(recipient)) {
+            Ok(content) => content.identities(effort, recipient),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn try_run(&self, recipient: &str) -> Result<Content, Found> {
+        let run = self.callbacks.run.as_ref().ok_or(Found::NotAllowed)?;
+        let out = run(&KeyCommand {
             words: &self.words,
             recipient,
-        };
-        match run(&command) {
-            Ok(out) if out.len() as u64 > MAX_FILE => Content::None(Found::Bad {
+        })?;
+        if out.len() as u64 > MAX_FILE {
+            return Err(Found::Bad {
                 line: None,
                 flaw: Flaw::TooLarge,
-            }),
-            Ok(out) => Content::read(self.kind, &out, &self.name, &self.callbacks),
-            Err(found) => Content::None(found),
+            });
+        }
+        match Content::read(self.kind, &out, &self.name, &self.callbacks) {
+            Content::None(found) => Err(found),
+            content => Ok(content),
+        }
+    }
+
+    fn forget_failures(&self) {
+        for run in self.runs().values() {
+            run.forget_failure();
+            if let Some(Ok(content)) = run.get() {
+                content.forget_failures();
+            }
         }
     }
 
     /// All that its runs gave; where they gave nothing, why.
     fn found(&self) -> Found {
-        let runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all = Vec::new();
         let mut left_alone = 0;
         let mut failure = None;
-        for found in runs
-            .values()
-            .filter_map(|run| run.get())
-            .map(Content::found)
-        {
-            match found {
+        for run in self.runs().values().filter_map(|run| run.get()) {
+            match run.map_or_else(|found| found, |content| content.found()) {
                 Found::Identities {
                     recipients,
                     plugins,
                     ..
                 } => {
                     all.extend(recipients);
-                    left_alone = left_alone.max(plugins);
+                    left_alone += plugins;
                 }
                 other => failure = Some(other),
             }

@@ -303,5 +303,4 @@ fn labeled_expand(prk: &Hkdf<Sha256>, label: &[u8], context: &[u8], out: &mut [u
 }
 
 #[cfg(test)]
-#[path = "hybrid_tests.rs"]
 mod tests;

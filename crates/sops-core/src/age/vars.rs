@@ -9,11 +9,11 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::{
-    Callbacks, Keyring,
+    Age, Callbacks,
     identity::Words,
-    place::{Found, Location},
     source::{Kind, Source},
 };
+use crate::keys::{Found, Keyring, Location};
 
 const AGE_FILE: Kind = Kind::Age(Words::One);
 
@@ -41,6 +41,13 @@ impl Keyring {
 
     /// Adds what [`Keyring::from_vars`] collects.
     pub fn add_vars(&mut self, lookup: impl Fn(&str) -> Option<OsString>) {
+        self.service::<Age>().add_vars(lookup);
+    }
+}
+
+impl Age {
+    /// Adds what [`Keyring::from_vars`] collects.
+    pub fn add_vars(&mut self, lookup: impl Fn(&str) -> Option<OsString>) {
         self.add_file_of(&lookup, "SOPS_AGE_SSH_PRIVATE_KEY_FILE", Kind::Ssh);
         self.add_command_of(&lookup, "SOPS_AGE_SSH_PRIVATE_KEY_CMD", Kind::Ssh);
         let home = home(&lookup);
@@ -64,7 +71,9 @@ impl Keyring {
     }
 
     fn add_text_of(&mut self, lookup: &impl Fn(&str) -> Option<OsString>, variable: &'static str) {
-        let location = Location::Variable { variable };
+        let location = Location::Variable {
+            variable: variable.into(),
+        };
         let source = match lookup(variable) {
             None => Source::nothing(location, Found::NotSet),
             Some(value) => {
@@ -72,7 +81,7 @@ impl Keyring {
                 Source::bytes(location, Kind::Age(Words::Several), &value, &self.callbacks)
             }
         };
-        self.sources.push(source);
+        self.add(source);
     }
 
     fn add_file_of(
@@ -82,10 +91,15 @@ impl Keyring {
         kind: Kind,
     ) {
         let source = match lookup(variable) {
-            None => Source::nothing(Location::Variable { variable }, Found::NotSet),
+            None => Source::nothing(
+                Location::Variable {
+                    variable: variable.into(),
+                },
+                Found::NotSet,
+            ),
             Some(path) => Source::file(Some(variable), Path::new(&path), kind, &self.callbacks),
         };
-        self.sources.push(source);
+        self.add(source);
     }
 
     fn add_command_of(
@@ -95,13 +109,23 @@ impl Keyring {
         kind: Kind,
     ) {
         let source = match lookup(variable) {
-            None => Source::nothing(Location::Variable { variable }, Found::NotSet),
+            None => Source::nothing(
+                Location::Variable {
+                    variable: variable.into(),
+                },
+                Found::NotSet,
+            ),
             Some(command) => match command.to_str() {
                 Some(command) => Source::command(variable, command, kind, &self.callbacks),
-                None => Source::nothing(Location::Variable { variable }, Found::NotACommand),
+                None => Source::nothing(
+                    Location::Variable {
+                        variable: variable.into(),
+                    },
+                    Found::NotACommand,
+                ),
             },
         };
-        self.sources.push(source);
+        self.add(source);
     }
 
     fn add_default(&mut self, path: Result<PathBuf, (PathBuf, Found)>, kind: Kind) {
@@ -115,7 +139,7 @@ impl Keyring {
                 found,
             ),
         };
-        self.sources.push(source);
+        self.add(source);
     }
 }
 
