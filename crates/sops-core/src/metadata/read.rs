@@ -272,7 +272,7 @@ impl<'a> Block<'a> {
         let known = super::fields(kind);
         for (name, value) in self.mapping.entries() {
             let same = |field: &&str| name.as_bytes().eq_ignore_ascii_case(field.as_bytes());
-            if !known.iter().any(|field| same(field)) {
+            if !known.iter().any(same) {
                 key.unknown.push(name.clone(), value.clone());
             }
         }
