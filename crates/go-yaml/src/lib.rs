@@ -11,6 +11,8 @@
 
 #![warn(clippy::must_use_candidate, clippy::missing_errors_doc)]
 
+#[cfg(feature = "serde")]
+pub mod de;
 pub mod emit;
 mod error;
 pub mod natural;

@@ -291,15 +291,11 @@ impl<'a> Document<'a> {
     /// assert_eq!(document.follow(entries[1].1), entries[0].1);
     /// # Ok::<(), go_yaml::Error>(())
     /// ```
-    ///
-    /// # Panics
-    ///
-    /// As for [`node`](Self::node).
     #[must_use]
     pub fn follow(&self, mut id: NodeId) -> NodeId {
         for _ in &self.nodes {
-            match self.node(id).kind {
-                Kind::Alias(target) => id = target,
+            match self.get(id).map(|node| &node.kind) {
+                Some(Kind::Alias(target)) => id = *target,
                 _ => break,
             }
         }

@@ -1,6 +1,10 @@
 //! Scalar text to typed value.
 
+mod tagged;
+
 use zeroize::Zeroizing;
+
+pub use tagged::{WrongTag, resolve_tagged};
 
 use crate::Timestamp;
 use crate::number;
