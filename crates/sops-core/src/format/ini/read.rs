@@ -10,7 +10,7 @@ use crate::{
     Error, Result,
     format::syntax_error,
     limits,
-    tree::{Comment, Mapping, MappingItem, Text, Value},
+    tree::{Comment, Mapping, MappingItem, Value},
     walk::too_many,
 };
 
@@ -56,18 +56,6 @@ pub(crate) fn read(text: &[u8]) -> Result<Vec<Mapping>> {
         document.push(name, Value::Mapping(section.mapping()));
     }
     Ok(vec![document])
-}
-
-/// The value that a line `key = …` reads as, if it is all on that line.
-pub(super) fn reads_as(line: &[u8]) -> Option<(Text, Text)> {
-    let mut reader = Reader::new(line);
-    let line = trim_start(reader.line()?);
-    if matches!(line.first()?, b'#' | b';' | b'[') {
-        return None;
-    }
-    let key = reader.key(line).ok()?;
-    (reader.at == reader.text.len() && key.comment.is_empty())
-        .then(|| (key.name.into(), key.value.into()))
 }
 
 struct Section {
@@ -257,12 +245,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A value whose closing quote stands on a later line.
+    /// A value whose closing quote stands on a later line: one that does not
+    /// end in a backslash.
     fn multi_line_value(&mut self, first: &[u8], quote: &[u8]) -> Result<Vec<u8>> {
         let start = self.start;
         let mut value = first.to_vec();
         while let Some(line) = self.line() {
-            if let Some(end) = rfind(line, quote) {
+            let ends = !trim(line).ends_with(br"\");
+            if let Some(end) = rfind(line, quote).filter(|_| ends) {
                 let (head, tail) = line.split_at(end);
                 value.extend_from_slice(head);
                 if let Some(at) = find_any(tail, COMMENT) {

@@ -29,6 +29,8 @@ fn values_as_go_ini_reads_them() {
         ("`a` `b` ; c", "a` `b"),
         ("\"\"\"a\nb\"\"\" ; c", "a\nb"),
         ("`a\nb`", "a\nb"),
+        ("`a\nb`\\ \nc`d", "a\nb`\\ \nc"),
+        ("`a`\\\nb=c", "a"),
         ("\"\"\"", "\"\"\""),
         ("a \\\n  b\\\n\nc=d", "a b"),
         ("a\\", "a"),
@@ -77,20 +79,30 @@ fn sections() {
     assert_eq!(written(&read(b"k=v").unwrap()).unwrap(), "k = v\n");
 }
 
+/// Not one of these reads back as it was, all but the last two.
 #[test]
-fn values_that_go_ini_would_lose_get_other_quotes() {
-    for text in [
-        "\"x\"", "'x'", "x\\", "`x", "a`b\nc", " x", "x;\ny", "\"\"\"x", "x\"", "\\", "\r",
-        "a\r\nb",
+fn values_are_written_as_go_ini_writes_them() {
+    for (text, expected) in [
+        ("\"x\"", "\"x\""),
+        ("'x'", "'x'"),
+        ("x\\", "x\\"),
+        ("\\", "\\"),
+        ("`x", "\"\"\"`x\"\"\""),
+        ("\"a`b\"", "\"\"\"\"a`b\"\"\"\""),
+        ("\"\"\"x", "\"\"\"x"),
+        ("a`\"\"\"\nb", "\"\"\"a`\"\"\"\nb\"\"\""),
+        ("\"a\"\n", "\"\"\"\"a\"\n\"\"\""),
+        (" \"x\"", "\" \"x\"\""),
+        ("x\\ ", "\"x\\ \""),
+        ("x;\\", "`x;\\`"),
+        ("", ""),
     ] {
         let mut section = Mapping::default();
         section.push("k", text);
-        section.push("l", "after");
         let mut tree = vec![Mapping::default()];
-        tree[0].push("DEFAULT", Value::Mapping(Mapping::default()));
         tree[0].push("s", Value::Mapping(section));
-        let out = written(&tree).unwrap();
-        assert_eq!(read(out.as_bytes()).unwrap(), tree, "{out}");
+        let written = written(&tree).unwrap();
+        assert_eq!(written, format!("[s]\nk = {expected}\n"), "{text}");
     }
 }
 
@@ -106,10 +118,6 @@ fn what_ini_cannot_hold() {
     assert_eq!(
         error(Value::List(Default::default())),
         "s.k: an INI key cannot hold a list"
-    );
-    assert_eq!(
-        error("a`\"\"\"\nb".into()),
-        "s.k: INI has no quotes for this key or value"
     );
     let mut tree = vec![Mapping::default()];
     tree[0].push("a", "x");
@@ -145,18 +153,20 @@ fn metadata_escapes() {
 }
 
 proptest! {
-    /// What was written reads back to the same, but for what INI drops:
-    /// comments' blanks and signs.
+    /// What was written reads back to the same, where no value holds quotes or
+    /// line breaks, or has a backslash at its end.
     #[test]
-    fn written_values_read_back(key in "[a-z\"`=:; ]{1,5}", text in "[a-z\"'`=:;# \\\\\n\t]{0,12}") {
+    fn written_values_read_back(
+        key in "[a-z\"=:][a-z\"=:; ]{0,3}[a-z\"=:;]",
+        text in "([a-z=:;# \\\\\t]{0,10}[a-z=:;# \t])?",
+    ) {
         let mut section = Mapping::default();
         section.push(key, text);
         let mut tree = vec![Mapping::default()];
         tree[0].push("DEFAULT", Value::Mapping(Mapping::default()));
         tree[0].push("s", Value::Mapping(section));
-        if let Ok(out) = written(&tree) {
-            prop_assert_eq!(read(out.as_bytes()).unwrap(), tree, "{}", out);
-        }
+        let out = written(&tree).unwrap();
+        prop_assert_eq!(read(out.as_bytes()).unwrap(), tree, "{}", out);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{COMMENT, DEFAULT_SECTION, DELIMITERS, TRIPLE, find_any, read::reads_as, trim};
+use super::{COMMENT, DEFAULT_SECTION, DELIMITERS, TRIPLE, find_any, trim};
 use crate::{
     Result,
     format::{Style, dotenv::plain_scalar, emit_error},
@@ -13,11 +13,16 @@ use crate::{
 
 /// Writes every section, keys aligned, a blank line between sections.
 ///
+/// go-ini knows no escapes, and some values do not read back from what it
+/// writes: with quotes of their own around them, a backslash at the end, or
+/// all the quotes that there are inside. The bytes are its bytes all the same;
+/// that an *encrypted* file reads back is seen to when it is encrypted.
+///
 /// # Errors
 ///
 /// [`ErrorKind::Emit`](crate::ErrorKind::Emit) for a top-level value that is
-/// no section, a mapping or list in a section, and text that INI has no
-/// quotes for.
+/// no section, a mapping or list in a section, and names without text or of
+/// several lines.
 pub(crate) fn write(tree: &[Mapping], _style: &Style, out: &mut SecretBuf) -> Result<()> {
     let mut sections = tree
         .iter()
@@ -41,7 +46,7 @@ pub(crate) fn write(tree: &[Mapping], _style: &Style, out: &mut SecretBuf) -> Re
         if let Some(MappingItem::Comment(comment)) =
             items.next_if(|item| matches!(item, MappingItem::Comment(_)))
         {
-            write_comment(&comment.text, out);
+            write_comment(&comment.text, out, <[u8]>::as_ref);
         }
         let is_default = i == 0 && name.as_bytes().eq_ignore_ascii_case(DEFAULT_SECTION);
         let keys = Key::collect(name, items)?;
@@ -140,7 +145,7 @@ fn write_keys(section: &Text, keys: &[Key<'_>], out: &mut SecretBuf) -> Result<(
     for key in keys {
         out.check_room()?;
         if let Some(comment) = key.comment {
-            write_comment(comment, out);
+            write_comment(comment, out, trim);
         }
         let mut value = SecretBuf::default();
         if !plain_scalar(key.value, &mut value) {
@@ -150,52 +155,36 @@ fn write_keys(section: &Text, keys: &[Key<'_>], out: &mut SecretBuf) -> Result<(
                     .advise("keep nested data in YAML or JSON"),
             );
         }
-        let start = out.as_bytes().len();
-        for quote in value_quotes(value.as_bytes()) {
-            out.truncate(start);
-            out.push(key.quote());
-            out.push(key.name.as_bytes());
-            out.push(key.quote());
-            out.push(&vec![b' '; width - key.name.len() - 2 * key.quote().len()]);
-            out.push(b" = ");
-            out.push(quote);
-            out.push(value.as_bytes());
-            out.push(quote);
-            out.push(b"\n");
-            let line = out.as_bytes().get(start..).unwrap_or_default();
-            if reads_as(line).is_some_and(|(name, read)| {
-                name == *key.name && read.as_bytes() == value.as_bytes()
-            }) {
-                break;
-            }
-            out.truncate(start);
-        }
-        if out.as_bytes().len() == start {
-            return Err(emit_error("INI has no quotes for this key or value")
-                .at_key(shown(&[section, key.name]))
-                .advise("choose another output type, such as json"));
-        }
+        let quote = value_quote(value.as_bytes());
+        out.push(key.quote());
+        out.push(key.name.as_bytes());
+        out.push(key.quote());
+        out.push(&vec![b' '; width - key.name.len() - 2 * key.quote().len()]);
+        out.push(b" = ");
+        out.push(quote);
+        out.push(value.as_bytes());
+        out.push(quote);
+        out.push(b"\n");
     }
     Ok(())
 }
 
-/// The quotes that go-ini would put around a value, then those that it would
-/// understand, where its own choice does not read back (`"x"` with quotes of
-/// its own, a backslash at the end).
-fn value_quotes(value: &[u8]) -> [&'static [u8]; 3] {
+/// The quotes that go-ini puts around a value.
+fn value_quote(value: &[u8]) -> &'static [u8] {
     if find_any(value, b"\n`").is_some() {
-        [TRIPLE, b"`", b""]
+        TRIPLE
     } else if find_any(value, COMMENT).is_some() {
-        [b"`", TRIPLE, b""]
+        b"`"
     } else if trim(value).len() != value.len() {
-        [b"\"", b"`", TRIPLE]
+        b"\""
     } else {
-        [b"", b"`", TRIPLE]
+        b""
     }
 }
 
-/// Writes a comment above what it belongs to.
-fn write_comment(comment: &Text, out: &mut SecretBuf) {
+/// Writes a comment above what it belongs to. Of a line without a sign, go-ini
+/// trims what stands above a key, and not what stands above a section.
+fn write_comment(comment: &Text, out: &mut SecretBuf, bare: fn(&[u8]) -> &[u8]) {
     if comment.is_empty() {
         return;
     }
@@ -203,13 +192,13 @@ fn write_comment(comment: &Text, out: &mut SecretBuf) {
         let (sign, text): (&[u8], &[u8]) = match line {
             [sign @ (b'#' | b';'), ..] => (
                 std::slice::from_ref(sign),
-                line.get(1..).unwrap_or_default(),
+                trim(line.get(1..).unwrap_or_default()),
             ),
-            _ => (b";", line),
+            _ => (b";", bare(line)),
         };
         out.push(sign);
         out.push(b" ");
-        out.push(trim(text));
+        out.push(text);
         out.push(b"\n");
     }
 }
