@@ -120,11 +120,12 @@ fn real_sops_writes_the_same_ini() {
             .collect();
         let json = Value::from(sections).to_string();
         let options = EncryptOptions {
-            key_groups: vec![vec![RECIPIENT.into()]],
+            key_groups: vec![vec![RECIPIENT.parse().unwrap()]],
             ..EncryptOptions::default()
         };
         let plain = Document::<Plain>::parse_plain(json.as_bytes(), Format::Json).unwrap();
-        fs::write(&file, plain.encrypt(&options).unwrap()).unwrap();
+        let keyring = sops_core::Keyring::new();
+        fs::write(&file, plain.encrypt(&options, &keyring).unwrap()).unwrap();
         let arguments = ["decrypt", "--output-type", "ini", file.to_str().unwrap()];
         let theirs = sops(&arguments).output().unwrap();
         assert!(theirs.status.success(), "{}", show(&theirs.stderr));
