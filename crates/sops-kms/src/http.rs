@@ -13,10 +13,11 @@ mod tls;
 mod url;
 
 use std::{
+    collections::HashMap,
     fmt,
     io::Read,
     path::PathBuf,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     thread,
     time::{Duration, Instant, SystemTime},
 };
@@ -74,6 +75,9 @@ pub struct Client {
     env: Environment,
     options: Options,
     agents: OnceLock<Result<Agents, Failure>>,
+    /// Servers that did not answer at all: not asked again, or two hundred
+    /// files would each wait for them.
+    silent: Mutex<HashMap<Origin, Failure>>,
 }
 
 /// How a [`Client`] differs from the usual one.
@@ -85,7 +89,8 @@ struct Options {
     identity: Option<(PathBuf, PathBuf)>,
     server_name: Option<String>,
     unverified: bool,
-    metadata: bool,
+    direct: bool,
+    brief: bool,
 }
 
 struct Agents {
@@ -105,15 +110,25 @@ impl Client {
             env: env.clone(),
             options: Options::default(),
             agents: OnceLock::new(),
+            silent: Mutex::default(),
         }
+    }
+
+    /// A client for servers on this machine that the environment names, such
+    /// as a container's credentials endpoint: never through a proxy.
+    #[must_use]
+    pub fn for_neighbours(env: &Environment) -> Self {
+        let mut client = Self::new(env);
+        client.options.direct = true;
+        client
     }
 
     /// A client for servers that are one hop away or not there, such as a
     /// cloud's metadata server: 1 s, one try, never through a proxy.
     #[must_use]
     pub fn for_metadata(env: &Environment) -> Self {
-        let mut client = Self::new(env);
-        client.options.metadata = true;
+        let mut client = Self::for_neighbours(env);
+        client.options.brief = true;
         client
     }
 
@@ -169,10 +184,35 @@ impl Client {
     /// # Errors
     ///
     /// Where there is no answer, or one that is not used: a redirect, one
-    /// that is larger than [`ANSWER`], one that is cut.
+    /// that is larger than [`ANSWER`], one that is cut. A server that did not
+    /// answer is not asked again, until
+    /// [`forget_failures`](Self::forget_failures).
     pub fn send(&self, request: &Request) -> Result<Answer, Failure> {
-        let agent = self.agent(request)?;
-        let (total, tries) = if self.options.metadata {
+        let origin = Origin::of(request.url())
+            .ok_or_else(|| Failure::new(request.url(), Cause::NotAnAddress))?;
+        if let Some(failure) = self.silent().get(&origin) {
+            return Err(failure.clone());
+        }
+        let result = self.tries(self.agent(&origin)?, request);
+        if let Err(failure) = &result
+            && failure.is_transient()
+        {
+            self.silent().insert(origin, failure.clone());
+        }
+        result
+    }
+
+    /// Forgets which servers did not answer.
+    pub fn forget_failures(&self) {
+        self.silent().clear();
+    }
+
+    fn silent(&self) -> MutexGuard<'_, HashMap<Origin, Failure>> {
+        self.silent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tries(&self, agent: &Agent, request: &Request) -> Result<Answer, Failure> {
+        let (total, tries) = if self.options.brief {
             (METADATA, 1)
         } else {
             (TOTAL, TRIES)
@@ -218,16 +258,14 @@ impl Client {
         Ok(Answer::new(head.status.as_u16(), head.headers, bytes))
     }
 
-    fn agent(&self, request: &Request) -> Result<&Agent, Failure> {
-        let origin = Origin::of(request.url())
-            .ok_or_else(|| Failure::new(request.url(), Cause::NotAnAddress))?;
+    fn agent(&self, origin: &Origin) -> Result<&Agent, Failure> {
         let agents = self
             .agents
             .get_or_init(|| Agents::new(&self.env, &self.options));
         let agents = agents.as_ref().map_err(Clone::clone)?;
         let secure = origin.is_secure();
         Ok(match agents.through[usize::from(secure)].as_ref() {
-            Some(agent) if agents.proxies.serve(&origin) => agent,
+            Some(agent) if agents.proxies.serve(origin) => agent,
             _ => &agents.direct,
         })
     }
@@ -247,7 +285,7 @@ impl Agents {
                 .http_status_as_error(false)
                 .max_redirects(0)
                 .max_redirects_will_error(false)
-                .timeout_connect(Some(if options.metadata { METADATA } else { CONNECT }))
+                .timeout_connect(Some(if options.brief { METADATA } else { CONNECT }))
                 .max_idle_connections(2 * IDLE)
                 .max_idle_connections_per_host(IDLE)
                 .input_buffer_size(16 << 10)
@@ -260,7 +298,7 @@ impl Agents {
                 resolver::Names::default(),
             )
         };
-        let proxies = if options.metadata {
+        let proxies = if options.direct {
             proxy::Proxies::default()
         } else {
             proxy::Proxies::new(env)?

@@ -20,6 +20,14 @@ pub struct Place {
     pub found: Found,
 }
 
+impl Place {
+    /// What was found at a place: for [`KeyService::places`](super::KeyService::places).
+    #[must_use]
+    pub fn new(location: Location, found: Found) -> Self {
+        Place { location, found }
+    }
+}
+
 /// A place where identities are looked for.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]

@@ -4,6 +4,8 @@ use std::{fmt, io};
 
 use rustls::{CertificateError, Error as Tls};
 
+use sops_core::keys::{KeyError, Reason};
+
 use super::Origin;
 
 /// Why there was no answer to a request, or none that is used. It names the
@@ -153,6 +155,24 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+impl From<Failure> for KeyError {
+    fn from(failure: Failure) -> Self {
+        let reason = match failure.cause {
+            Cause::NotAnAddress => Reason::Invalid,
+            Cause::NotAHeader | Cause::Setting(_) => Reason::NoCredentials,
+            _ => Reason::Unavailable,
+        };
+        let mut error = KeyError::new(reason, failure.to_string());
+        if failure.is_transient() {
+            error = error.may_help_to_retry();
+        }
+        match failure.advice() {
+            Some(advice) => error.advise(advice),
+            None => error,
+        }
+    }
+}
 
 fn of_io(error: &io::Error) -> Cause {
     if let Some(error) = error.get_ref().and_then(|e| e.downcast_ref::<Tls>()) {

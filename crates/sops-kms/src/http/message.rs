@@ -3,6 +3,7 @@
 use std::{borrow::Cow, fmt, time::Duration};
 
 use serde::Deserialize;
+use sops_core::keys::Reason;
 use ureq::http::{self, HeaderMap, HeaderName, HeaderValue, Method};
 use zeroize::Zeroizing;
 
@@ -201,6 +202,16 @@ impl Answer {
     /// `#[serde(borrow)]`) leave no copy of a secret behind.
     pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Option<T> {
         serde_json::from_slice(&self.body).ok()
+    }
+
+    /// What the status alone says of why a request failed.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self.status {
+            401 | 403 => Reason::Denied,
+            404 | 410 => Reason::NotFound,
+            _ => Reason::Unavailable,
+        }
     }
 
     /// How long to wait before another try, where the server says so in

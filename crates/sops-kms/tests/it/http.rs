@@ -95,6 +95,19 @@ fn nobody_there() {
 }
 
 #[test]
+fn a_server_that_does_not_answer_is_not_asked_again() {
+    let fake = Fake::http(|_| Reply::Raw(Vec::new()));
+    let client = client();
+    for _ in 0..5 {
+        client.send(&Request::get(fake.url())).unwrap_err();
+    }
+    assert_eq!(fake.connections(), 3);
+    client.forget_failures();
+    client.send(&Request::get(fake.url())).unwrap_err();
+    assert_eq!(fake.connections(), 6);
+}
+
+#[test]
 fn a_redirect_is_not_followed() {
     let other = Fake::http(|_| Reply::json(200, "{}"));
     for status in [301, 302, 303, 307, 308] {
