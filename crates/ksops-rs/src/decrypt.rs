@@ -47,8 +47,10 @@ use zeroize::Zeroizing;
 use crate::{
     Error, Process, Result,
     error::quoted,
-    policy::{self, Keys, Policy, Refusal},
+    keys::Keys,
+    policy::{Policy, Refusal},
     read,
+    settings::Settings,
 };
 
 /// The exit codes of sops that are used here.
@@ -255,7 +257,8 @@ impl Plan {
             query::parse_path(path).map_err(|error| from_core(error, false).at("--extract"))?;
         }
         let bytes = read.unwrap_or_else(|| self.read(process))?;
-        let in_argo_cd = policy::in_argo_cd(process.var);
+        let settings = settings(process)?;
+        let in_argo_cd = settings.argo_cd;
         let in_file = |error: sops_core::Error| {
             let error = error.in_file(self.name());
             from_core(error, in_argo_cd)
@@ -266,7 +269,7 @@ impl Plan {
         let callbacks = Callbacks::none()
             .run_commands()
             .prompt(process.ask_passphrase);
-        let keys = Keys::with_callbacks(process.var, callbacks)
+        let keys = Keys::new(&settings, process.var, callbacks)
             .map_err(|error| error.of_kind("configuration"))?;
         let keyring = keys.keyring;
         let opening = |error: sops_core::Error| match (&keys.note, error.kind()) {
@@ -318,9 +321,12 @@ impl Plan {
 
     fn read(&self, process: &mut Process<'_>) -> Result<Vec<u8>> {
         let result = match &self.file {
-            Some(path) => Policy::from_vars(process.var, &process.dir)
-                .map_err(|error| error.of_kind("configuration"))?
-                .read(path),
+            Some(path) => {
+                let parent = process.parent_dir.as_deref();
+                Policy::new(&settings(process)?, &process.dir, parent)
+                    .map_err(|error| error.of_kind("configuration"))?
+                    .read(path, read::MAX_BYTES)
+            }
             None => read::stream(process.stdin).map_err(Refusal::Io),
         };
         result.map_err(|refusal| {
@@ -349,6 +355,10 @@ fn from_core(error: sops_core::Error, shown: bool) -> Error {
         _ => exit::GENERIC,
     };
     Error::of_core(error, shown).with_exit_code(code)
+}
+
+fn settings(process: &Process<'_>) -> Result<Settings> {
+    Settings::from_vars(process.var).map_err(|error| error.of_kind("configuration"))
 }
 
 fn conflict(message: &str) -> Error {

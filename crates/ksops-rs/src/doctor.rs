@@ -25,10 +25,8 @@ pub use kustomize::Flags;
 pub use report::{Check, Report, Status};
 
 use crate::{
-    Error, Process, Result, Settings,
-    error::path_name,
-    generate::Context,
-    policy::{self, Policy},
+    Error, Process, Result, Settings, error::path_name, generate::Context, policy::Policy,
+    settings::APP_NAME,
 };
 
 /// Checks whether a build would work here, and says what to do if not.
@@ -127,15 +125,12 @@ pub fn examine(host: &Host<'_>, options: &Options) -> Report {
     programs::check(host, styles, &mut report);
     kustomize::check(host, styles, options.flags, &mut report);
     let settings = settings(host, &mut report);
-    // Placeholders are for checks where no key is.
-    let needed = !settings.placeholder;
-    let (keys, has_keys) = keys::check(host, options, styles, needed, &mut report);
+    let (keys, has_keys) = keys::check(host, options, styles, &settings, &mut report);
     let mut context = Context {
         // Files are decrypted even where placeholders are asked for: that is
         // what is to be checked.
         settings: Settings {
             placeholder: false,
-            argo_cd: false,
             ..settings
         },
         keys,
@@ -144,7 +139,7 @@ pub fn examine(host: &Host<'_>, options: &Options) -> Report {
     report.checks.append(&mut in_dir.checks);
     for generator in &generators {
         // A bad setting was told above.
-        context.policy = Policy::from_vars(host.var, &generator.dir)
+        context.policy = Policy::new(&context.settings, &generator.dir, None)
             .unwrap_or_else(|_| Policy::unlimited(&generator.dir));
         let flags = options.flags;
         generators::check(host, flags, generator, &context, has_keys, &mut report);
@@ -152,23 +147,24 @@ pub fn examine(host: &Host<'_>, options: &Options) -> Report {
     report
 }
 
-/// The `KSOPS_*` variables.
+/// What the environment says, as it is for this process.
 fn settings(host: &Host<'_>, report: &mut Report) -> Settings {
     let fail = |error: &Error, report: &mut Report| {
         let text = error.to_string();
         let (detail, fix) = text.split_once('\n').unwrap_or((&text, ""));
         report.bad(Status::Failure, "settings", detail, fix);
     };
-    if let Err(error) = Policy::from_vars(host.var, &host.dir) {
-        fail(&error, report);
-    }
     // As Argo CD sets it for every build, and not for a shell beside one.
     let in_argo_cd = |name: &str| match name {
-        policy::APP_NAME if host.is_repo_server() => Some("doctor".into()),
+        APP_NAME if host.is_repo_server() => Some("doctor".into()),
         _ => (host.var)(name),
     };
     match Settings::from_vars(&in_argo_cd) {
-        Ok(settings) => {
+        Ok(mut settings) => {
+            settings.argo_cd = (host.var)(APP_NAME).is_some();
+            if let Err(error) = Policy::new(&settings, &host.dir, None) {
+                fail(&error, report);
+            }
             if settings.placeholder {
                 report.bad(
                     Status::Warning,

@@ -7,7 +7,7 @@ mod variables;
 
 use std::{path::Path, sync::Arc};
 
-use sops_core::Style;
+use sops_core::{Style, age::Callbacks};
 use zeroize::Zeroizing;
 
 pub(crate) use files::distinct;
@@ -19,7 +19,8 @@ use crate::{
     error::quoted,
     generator::{Generator, SecretSource},
     glob,
-    policy::{Keys, Policy},
+    keys::Keys,
+    policy::Policy,
     secret::Secret,
     settings::Lookup,
 };
@@ -43,22 +44,28 @@ pub struct Context {
 }
 
 impl Context {
-    /// What the environment says. Relative paths start from `dir`; the empty
-    /// path is the working directory of the process.
+    /// What the settings ask for, with the keys that the environment names.
+    /// Relative paths start from `dir`; the empty path is the working
+    /// directory of the process, which `parent` started.
     ///
     /// # Errors
     ///
-    /// Where a variable makes no sense.
-    pub fn from_vars(var: &Lookup<'_>, dir: &Path) -> Result<Self> {
-        let settings = Settings::from_vars(var)?;
+    /// Where a folder or a command of the settings cannot be used.
+    pub fn new(
+        settings: Settings,
+        var: &Lookup<'_>,
+        dir: &Path,
+        parent: Option<&Path>,
+    ) -> Result<Self> {
         Ok(Context {
-            settings,
             keys: if settings.placeholder {
                 Keys::default()
             } else {
-                Keys::from_vars(var)?
+                // Nobody is asked for a passphrase: nobody is there.
+                Keys::new(&settings, var, Callbacks::none().run_commands())?
             },
-            policy: Policy::from_vars(var, dir)?,
+            policy: Policy::new(&settings, dir, parent)?,
+            settings,
         })
     }
 }

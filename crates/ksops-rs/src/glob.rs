@@ -100,7 +100,7 @@ fn files_of(entry: &Entry, policy: &Policy) -> Result<Option<Vec<String>>> {
     }
     match policy.resolve(Path::new(&entry.path)) {
         Ok(path) if path.symlink_metadata().is_ok() => return Ok(None),
-        Err(Refusal::Outside) => return Err(refused(entry, &entry.path, &Refusal::Outside)),
+        Err(refusal @ Refusal::Outside(_)) => return Err(refused(entry, &entry.path, &refusal)),
         _ => {}
     }
     if entry.path.split('/').any(|name| name.contains("**")) {
@@ -342,5 +342,4 @@ impl<'a> Set<'a> {
 }
 
 #[cfg(test)]
-#[path = "glob_tests.rs"]
 mod tests;

@@ -289,5 +289,4 @@ fn make_dirs(path: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
-#[path = "install_tests.rs"]
 mod tests;

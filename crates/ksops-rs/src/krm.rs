@@ -278,5 +278,4 @@ fn not_an_object(error: Error) -> Error {
 }
 
 #[cfg(test)]
-#[path = "krm_tests.rs"]
 mod tests;

@@ -15,6 +15,7 @@ pub mod generate;
 pub mod generator;
 pub mod glob;
 pub mod install;
+pub mod keys;
 pub mod krm;
 pub mod mode;
 pub mod policy;
@@ -48,6 +49,9 @@ pub struct Process<'a> {
     /// The directory that relative paths start from; the empty path is the
     /// working directory.
     pub dir: PathBuf,
+    /// The directory that the process works in which started this one, where
+    /// it is known.
+    pub parent_dir: Option<PathBuf>,
     /// Standard input.
     pub stdin: &'a mut dyn Read,
     /// Whether stdin is a terminal or another character device such as
@@ -77,6 +81,7 @@ pub fn run(mut process: Process<'_>) -> u8 {
         args: process.args,
         var: process.var,
         dir: process.dir,
+        parent_dir: process.parent_dir,
         stdin: &mut stdin,
         stdin_is_device: process.stdin_is_device,
         stdout: &mut *process.stdout,
@@ -118,7 +123,7 @@ pub fn run(mut process: Process<'_>) -> u8 {
 /// Looked at only where Argo CD renders an application: there stdin is empty
 /// or a ResourceList, elsewhere it may belong to somebody else.
 fn refuse_krm_arguments(process: &mut Process<'_>, mode: &Mode) -> Result<Vec<u8>> {
-    if *mode == Mode::Krm || process.stdin_is_device || !policy::in_argo_cd(process.var) {
+    if *mode == Mode::Krm || process.stdin_is_device || !settings::in_argo_cd(process.var) {
         return Ok(Vec::new());
     }
     let given =
@@ -140,7 +145,7 @@ fn legacy(process: &mut Process<'_>, path: &OsString) -> Result<()> {
             .advise("the one argument is the path of a generator manifest; see `ksops-rs --help`")
     })?;
     let generator = Generator::parse(name, &bytes)?;
-    let context = Context::from_vars(process.var, &process.dir)?;
+    let context = process.context()?;
     let result = generate::render(&generator, &context);
     process.warn(&generator.warnings);
     let rendered = result?;
@@ -155,7 +160,7 @@ fn krm(process: &mut Process<'_>) -> Result<()> {
             "without arguments this is a KRM function, which kustomize gives a ResourceList",
         )
     })?;
-    let context = Context::from_vars(process.var, &process.dir);
+    let context = process.context();
     let mut warnings = Vec::new();
     let answer = krm::answer(&input, &mut |name, document, item| {
         let mut generator = Generator::from_node(name, document, item)?;
@@ -172,6 +177,16 @@ fn krm(process: &mut Process<'_>) -> Result<()> {
 }
 
 impl Process<'_> {
+    /// What rendering needs, from the environment.
+    fn context(&self) -> Result<Context> {
+        Context::new(
+            Settings::from_vars(self.var)?,
+            self.var,
+            &self.dir,
+            self.parent_dir.as_deref(),
+        )
+    }
+
     /// Writes a whole answer to stdout.
     fn print(&mut self, bytes: &[u8]) -> Result<()> {
         let written = self

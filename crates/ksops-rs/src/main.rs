@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         args: env::args_os().skip(1).collect(),
         var: &|name| env::var_os(name),
         dir: PathBuf::new(),
+        parent_dir: parent_dir(),
         stdin: &mut stdin,
         stdin_is_device,
         stdout: &mut Stream(own(io::stdout())),
@@ -30,6 +31,12 @@ fn main() -> ExitCode {
         ask_passphrase: ksops_rs::terminal::ask_passphrase,
     })
     .into()
+}
+
+/// Where the process works that started this one. Only Linux tells.
+fn parent_dir() -> Option<PathBuf> {
+    let parent = std::os::unix::process::parent_id();
+    std::fs::read_link(format!("/proc/{parent}/cwd")).ok()
 }
 
 /// No core dumps, of this process and of those that it runs. On Linux this

@@ -86,7 +86,7 @@ A generator:
 A name may be a glob: `secrets/*.enc.yaml`.
 
 Keys come from SOPS_AGE_KEY, SOPS_AGE_KEY_FILE and the files sops looks in,
-and from the *.agekey and *.txt of KSOPS_AGE_KEY_DIR.
+and from the *.agekey and *.txt of KSOPS_KEY_DIR.
 KSOPS_CONCURRENCY_LIMIT bounds how many files are decrypted at once (20).
 KSOPS_PLACEHOLDER=true renders placeholders, without any key.
 KSOPS_CONFINE=auto|off|/path limits which files are read: for Argo CD, to the

@@ -1,10 +1,9 @@
-//! Which files may be read, and whose keys are used, where several teams
-//! share one Argo CD repo-server.
+//! Which files may be read where several teams share one Argo CD repo-server.
 //!
 //! Nothing here is meant to hold against a process that runs beside this one
 //! as the same user: see `docs/THREAT-MODEL.md` for what is promised.
 
-mod projects;
+mod root;
 
 use std::{
     ffi::OsString,
@@ -14,47 +13,46 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
+use sops_core::limits;
+
 use crate::{
-    Error, Result,
+    Error, Result, Settings,
     error::{io_reason, quoted},
     read,
-    settings::Lookup,
+    settings::{CONFINE, Confine, FILE_SIZE},
 };
 
-pub use projects::{KEY_DIR, Keys, PROJECT, SHARED, has_projects, is_dns_label, key_dir};
-
-/// `auto`, `off` or an absolute path: see [`Policy::from_vars`].
-pub const CONFINE: &str = "KSOPS_CONFINE";
-
-/// Set by Argo CD for every program that renders an application.
-pub const APP_NAME: &str = "ARGOCD_APP_NAME";
+pub use root::{Root, Why};
 
 /// How many symbolic links one path may lead through, as in Linux.
 const MAX_LINKS: usize = 40;
-
-/// Whether an application of Argo CD is being rendered. Being set is enough,
-/// even to nothing: a KRM function can have variables set, but not unset.
-pub fn in_argo_cd(var: &Lookup<'_>) -> bool {
-    var(APP_NAME).is_some()
-}
 
 /// Which files may be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// Where relative paths start.
     dir: PathBuf,
-    /// The folder outside of which nothing is read; resolved. `None` where
-    /// there is no limit.
-    root: Option<PathBuf>,
+    /// The folder outside of which nothing is read. `None` where there is no
+    /// limit.
+    root: Option<Root>,
+}
+
+/// A file, told apart from others by what it is and not by its names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
 }
 
 /// Why a file is not read.
 #[derive(Debug)]
 pub enum Refusal {
-    /// It is outside of the root, or would be if it was there.
-    Outside,
+    /// It is outside of this root, or would be if it was there.
+    Outside(Box<Root>),
     /// It is a device, a pipe or a socket.
     NotAFile,
+    /// It has more bytes than this.
+    TooLarge(usize),
     /// The operating system refuses.
     Io(io::Error),
 }
@@ -69,10 +67,9 @@ impl Refusal {
     /// Why, as a lower-case fragment.
     pub fn reason(&self) -> String {
         match self {
-            Refusal::Outside => {
-                "outside of the repository, where this application may read nothing".into()
-            }
+            Refusal::Outside(root) => format!("outside of {root}"),
             Refusal::NotAFile => "not a regular file".into(),
+            Refusal::TooLarge(most) => format!("more than {}", size(*most)),
             Refusal::Io(error) => io_reason(error),
         }
     }
@@ -80,9 +77,14 @@ impl Refusal {
     /// What a person can do.
     pub fn advice(&self) -> String {
         match self {
-            Refusal::Outside => format!(
+            Refusal::Outside(_) => format!(
                 "keep encrypted files in the repository of the application; the limit is that of {CONFINE} on the repo-server"
             ),
+            Refusal::TooLarge(most) if *most < limits::FILE_SIZE => format!(
+                "split the file, as Kubernetes takes no Secret above 1 MiB; or raise {FILE_SIZE}, up to {}",
+                size(limits::FILE_SIZE)
+            ),
+            Refusal::TooLarge(_) => "split the file".into(),
             Refusal::NotAFile => "name a regular file".into(),
             Refusal::Io(error) => match error.kind() {
                 io::ErrorKind::NotFound => {
@@ -109,69 +111,50 @@ impl Policy {
         }
     }
 
-    /// What `KSOPS_CONFINE` asks for:
-    ///
-    /// * `auto`, or nothing: no limit, unless `ARGOCD_APP_NAME` is set; then
-    ///   the root is the outermost folder around `dir` that holds `.git`,
-    ///   else `dir`;
-    /// * `off`: no limit;
-    /// * an absolute path: that folder, with or without Argo CD.
+    /// What the settings ask for: no limit, the repository that `dir` is in
+    /// ([`Root::around`]), or a folder of the administrator's choice. `parent`
+    /// is the working directory of the process that started this one.
     ///
     /// # Errors
     ///
-    /// Where it is anything else, or a folder that is not there.
-    pub fn from_vars(var: &Lookup<'_>, dir: &Path) -> Result<Self> {
-        let value = var(CONFINE).unwrap_or_default();
-        match value.to_str() {
-            Some("off") => Ok(Policy::unlimited(dir)),
-            Some("" | "auto") if in_argo_cd(var) => Policy::repository(dir),
-            Some("" | "auto") => Ok(Policy::unlimited(dir)),
-            _ if Path::new(&value).is_absolute() => Policy::confined(dir, Path::new(&value)),
-            _ => Err(Error::new(format!(
-                "{CONFINE} is {}, which is none of: auto, off, an absolute path",
-                quoted(&value.to_string_lossy())
-            ))
-            .advise(format!(
-                "unset {CONFINE}, or set it to the folder that files may be read in"
-            ))),
+    /// Where a folder cannot be resolved.
+    pub fn new(settings: &Settings, dir: &Path, parent: Option<&Path>) -> Result<Self> {
+        match &settings.confine {
+            Confine::Off => Ok(Policy::unlimited(dir)),
+            Confine::Auto if settings.argo_cd => {
+                Policy::repository(dir, settings.source_path.as_deref(), parent)
+            }
+            Confine::Auto => Ok(Policy::unlimited(dir)),
+            Confine::Folder(root) => Ok(Policy {
+                root: Some(Root {
+                    folder: resolved(root).map_err(|error| error.at(CONFINE))?,
+                    why: Why::Set,
+                }),
+                dir: resolved(dir)?,
+            }),
         }
     }
 
-    /// Confined to the repository that `dir` is in.
+    /// Confined to the repository that `dir` is in, see [`Root::around`].
     ///
     /// # Errors
     ///
     /// Where `dir` cannot be resolved.
-    pub fn repository(dir: &Path) -> Result<Self> {
+    pub fn repository(
+        dir: &Path,
+        source_path: Option<&Path>,
+        parent: Option<&Path>,
+    ) -> Result<Self> {
         let dir = resolved(dir)?;
-        let root = dir
-            .ancestors()
-            .filter(|folder| folder.join(".git").symlink_metadata().is_ok())
-            .last()
-            .unwrap_or(&dir)
-            .to_owned();
         Ok(Policy {
+            root: Some(Root::around(&dir, source_path, parent)),
             dir,
-            root: Some(root),
-        })
-    }
-
-    /// Confined to a folder.
-    ///
-    /// # Errors
-    ///
-    /// Where `dir` or `root` cannot be resolved.
-    pub fn confined(dir: &Path, root: &Path) -> Result<Self> {
-        let root = resolved(root).map_err(|error| error.at(CONFINE))?;
-        Ok(Policy {
-            dir: resolved(dir)?,
-            root: Some(root),
         })
     }
 
     /// The folder outside of which nothing is read.
-    pub fn root(&self) -> Option<&Path> {
-        self.root.as_deref()
+    pub fn root(&self) -> Option<&Root> {
+        self.root.as_ref()
     }
 
     /// Where a path leads, through all symbolic links; as it is where there
@@ -184,7 +167,7 @@ impl Policy {
     ///
     /// Where it leads outside, or to nothing.
     pub fn resolve(&self, path: &Path) -> std::result::Result<PathBuf, Refusal> {
-        let Some(root) = &self.root else {
+        let Some(Root { folder: root, .. }) = &self.root else {
             return Ok(self.dir.join(path));
         };
         let mut at = self.dir.clone();
@@ -204,7 +187,7 @@ impl Policy {
                         continue;
                     }
                     if !next.starts_with(root) {
-                        return Err(Refusal::Outside);
+                        return Err(self.outside());
                     }
                     if !fs::symlink_metadata(&next)?.is_symlink() {
                         at = next;
@@ -221,32 +204,51 @@ impl Policy {
         if at.starts_with(root) {
             Ok(at)
         } else {
-            Err(Refusal::Outside)
+            Err(self.outside())
         }
     }
 
-    /// Reads a file whole.
+    fn outside(&self) -> Refusal {
+        let root = self.root.clone().map(Box::new);
+        root.map_or(Refusal::NotAFile, Refusal::Outside)
+    }
+
+    /// Which file a path leads to, whatever it is called.
     ///
     /// # Errors
     ///
-    /// Where the policy or the operating system refuses.
-    pub fn read(&self, path: &Path) -> std::result::Result<Vec<u8>, Refusal> {
+    /// As for [`read`](Self::read).
+    pub fn identity(&self, path: &Path) -> std::result::Result<Identity, Refusal> {
+        let metadata = fs::metadata(self.resolve(path)?)?;
+        Ok(Identity {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        })
+    }
+
+    /// Reads a file whole, of so many bytes at most.
+    ///
+    /// # Errors
+    ///
+    /// Where the policy or the operating system refuses, or it is larger.
+    pub fn read(&self, path: &Path, most: usize) -> std::result::Result<Vec<u8>, Refusal> {
         let real = self.resolve(path)?;
         if self.root.is_none() {
-            return Ok(read::file(&real)?);
+            return read::opened(File::open(&real)?, most)?.ok_or(Refusal::TooLarge(most));
         }
         // A pipe would have to be opened from both ends.
         regular(&fs::symlink_metadata(&real)?)?;
         let file = File::open(&real)?;
         regular(&file.metadata()?)?;
         self.check_opened(&file, path)?;
-        Ok(read::opened(file)?)
+        read::opened(file, most)?.ok_or(Refusal::TooLarge(most))
     }
 
     /// Whether the file that was opened is inside: between looking at a path
     /// and opening it, a link may have been put there.
     fn check_opened(&self, file: &File, path: &Path) -> std::result::Result<(), Refusal> {
-        let root = self.root.as_deref().unwrap_or(Path::new("/"));
+        let root = self.root.as_ref();
+        let root = root.map_or(Path::new("/"), |root| &root.folder);
         let inside = match fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())) {
             Ok(opened) => opened.starts_with(root),
             // Without /proc: that the path still leads to the same file.
@@ -256,11 +258,16 @@ impl Policy {
                 (there.dev(), there.ino()) == (opened.dev(), opened.ino())
             }
         };
-        if inside {
-            Ok(())
-        } else {
-            Err(Refusal::Outside)
-        }
+        if inside { Ok(()) } else { Err(self.outside()) }
+    }
+}
+
+/// A number of bytes for people.
+fn size(bytes: usize) -> String {
+    match bytes {
+        bytes if bytes % (1 << 20) == 0 => format!("{} MiB", bytes >> 20),
+        bytes if bytes % (1 << 10) == 0 => format!("{} KiB", bytes >> 10),
+        bytes => format!("{bytes} bytes"),
     }
 }
 

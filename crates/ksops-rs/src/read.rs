@@ -2,9 +2,9 @@
 
 use std::{fs::File, io, io::Read, path::Path};
 
-/// The most that is read of one file: more than any Kubernetes object holds
-/// by far, and an end to `/dev/zero`.
-const MAX_BYTES: u64 = 256 << 20;
+/// The most that is read where nothing else is said: more than any Kubernetes
+/// object holds by far, and an end to `/dev/zero`.
+pub(crate) const MAX_BYTES: usize = 256 << 20;
 
 /// All of a file.
 ///
@@ -12,19 +12,20 @@ const MAX_BYTES: u64 = 256 << 20;
 ///
 /// Those of the operating system; also where it is a directory or too large.
 pub(crate) fn file(path: &Path) -> io::Result<Vec<u8>> {
-    opened(File::open(path)?)
+    opened(File::open(path)?, MAX_BYTES)?.ok_or_else(too_large)
 }
 
-/// All of a file that is open.
+/// All of a file that is open; `None` where it has more bytes than `most`.
 ///
 /// # Errors
 ///
-/// Those of the operating system; also where it is a directory or too large.
-pub(crate) fn opened(mut file: File) -> io::Result<Vec<u8>> {
-    let size = file.metadata()?.len();
-    let mut bytes = Vec::with_capacity(usize::try_from(size.min(MAX_BYTES)).unwrap_or(0));
-    bounded(&mut file, &mut bytes)?;
-    Ok(bytes)
+/// Those of the operating system; also where it is a directory.
+pub(crate) fn opened(mut file: File, most: usize) -> io::Result<Option<Vec<u8>>> {
+    let size = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    if size > most {
+        return Ok(None);
+    }
+    bounded(&mut file, Vec::with_capacity(size), most)
 }
 
 /// All of a stream.
@@ -33,19 +34,18 @@ pub(crate) fn opened(mut file: File) -> io::Result<Vec<u8>> {
 ///
 /// Those of the operating system; also where it is too large.
 pub(crate) fn stream(stream: &mut dyn Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    bounded(stream, &mut bytes)?;
-    Ok(bytes)
+    bounded(stream, Vec::new(), MAX_BYTES)?.ok_or_else(too_large)
 }
 
-fn bounded(stream: &mut dyn Read, bytes: &mut Vec<u8>) -> io::Result<()> {
-    let read = stream.take(MAX_BYTES + 1).read_to_end(bytes)?;
-    if u64::try_from(read).is_ok_and(|read| read <= MAX_BYTES) {
-        Ok(())
-    } else {
-        Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            format!("more than {} MiB", MAX_BYTES >> 20),
-        ))
-    }
+fn bounded(stream: &mut dyn Read, mut bytes: Vec<u8>, most: usize) -> io::Result<Option<Vec<u8>>> {
+    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    let read = stream.take(limit).read_to_end(&mut bytes)?;
+    Ok((read <= most).then_some(bytes))
+}
+
+fn too_large() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::FileTooLarge,
+        format!("more than {} MiB", MAX_BYTES >> 20),
+    )
 }

@@ -12,7 +12,8 @@ use std::{
 
 use ksops_rs::{
     install::{PLUGIN_HOME, PLUGIN_PATH},
-    policy::{CONFINE, KEY_DIR, SHARED, is_dns_label},
+    keys::SHARED,
+    settings::{CONFINE, KEY_DIR, is_dns_label},
 };
 use serde_yaml::Value;
 use world::{World, kubectl, resources};

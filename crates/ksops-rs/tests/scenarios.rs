@@ -407,10 +407,8 @@ fn a_tenant_cannot_reach_another_repository() {
     for (there, not_there) in escapes {
         let mask = |path: &str| {
             let errors = tenants.ask(&kubectl, path).refused();
-            assert!(
-                errors.contains("outside of the repository"),
-                "{path}: {errors}"
-            );
+            assert!(errors.contains("outside of /"), "{path}: {errors}");
+            assert!(errors.contains("team-a, the repository"), "{errors}");
             assert!(!errors.contains("of-team-b"), "{errors}");
             let errors = errors.replace(path, "PATH");
             // Without kubectl's own time and names.
@@ -460,10 +458,13 @@ fn a_tenant_cannot_open_anothers_ciphertext() {
             .rendered()
             .contains("of-team-b")
     );
-    // Without folders of projects the key of the repo-server would have done.
+    // Nor does the key of the repo-server where the folders are missing.
     fs::remove_dir_all(tenants.world.path("keys")).unwrap();
     fs::create_dir(tenants.world.path("keys")).unwrap();
     tenants.world.set_text("ARGOCD_APP_PROJECT_NAME", "team-a");
+    refused(&tenants);
+    // Without projects it would have done.
+    tenants.world.set_text("KSOPS_KEY_PROJECTS", "false");
     assert!(tenants.ask(&kubectl, "stolen.yaml").ok);
     assert!(!tenants.team_b.identity.is_empty());
 }
@@ -540,6 +541,7 @@ fn three_hundred_applications() {
             args: vec!["generator.yaml".into()],
             var: &|name| vars.get(name).map(|value| value.clone().into()),
             dir: world.path(&format!("apps/{n}")),
+            parent_dir: None,
             stdin: &mut std::io::empty(),
             stdin_is_device: true,
             stdout: &mut stdout,

@@ -16,10 +16,11 @@ use ksops_rs::{
     Settings, env_file,
     generate::{Part, Rendered},
     generator::{Generator, SecretSource},
+    keys::Keys,
     krm::Answer,
-    policy::Keys,
     secret::Secret,
 };
+use sops_core::age::Callbacks;
 use zeroize::Zeroizing;
 
 /// Plaintext of the encrypted files that are used here; and what is planted.
@@ -181,6 +182,9 @@ fn no_key_in_the_wrong_place_is_shown() {
     let a = a.lines().find(|line| line.starts_with("AGE-")).unwrap();
     for name in [
         "KSOPS_AGE_KEY_DIR",
+        "KSOPS_FILE_SIZE",
+        "KSOPS_KEY_DIR",
+        "KSOPS_KEY_PROJECTS",
         "KSOPS_CONCURRENCY_LIMIT",
         "KSOPS_CONFINE",
         "KSOPS_PLACEHOLDER",
@@ -287,13 +291,13 @@ fn no_debug_shows_a_secret() {
         error: None,
     });
 
-    let keys = Keys::from_vars(&|name| match name {
+    let var = |name: &str| match name {
         "SOPS_AGE_KEY" => Some(PLANTED.into()),
         "SOPS_AGE_KEY_CMD" => Some(format!("vault {TOKEN}").into()),
         "SOPS_AGE_KEY_FILE" => Some(key("age-a.txt").into()),
         _ => None,
-    })
-    .unwrap();
+    };
+    let keys = Keys::new(&Settings::default(), &var, Callbacks::none()).unwrap();
     debug!(keys);
     let context = ksops_rs::generate::Context {
         settings: Settings::default(),

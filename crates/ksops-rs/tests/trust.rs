@@ -4,10 +4,14 @@
 mod common;
 mod world;
 
-use std::path::PathBuf;
+use std::{
+    fs::Permissions,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::PathBuf,
+};
 
 use common::{Run, program, testdata};
-use world::{Key, World};
+use world::{Built, Key, World};
 
 fn folder(name: &str) -> PathBuf {
     testdata().join("trust").join(name)
@@ -75,4 +79,152 @@ fn lines_do_not_become_an_object() {
     "#);
     // What kustomize refuses itself is printed, as KSOPS prints it.
     assert_eq!(run("c.enc.env").text(), "A=b: c\n");
+}
+
+/// The folder of keys is meant for projects, and its mounts are missing: the
+/// key of the whole server is not for anybody.
+#[test]
+fn keys_of_projects_do_not_fail_open() {
+    let dir = folder("project-keys-open");
+    let server = std::fs::read_to_string(common::key("age-a.txt")).unwrap();
+    let temp = tempfile::tempdir().unwrap();
+    let keys = |name: &str| temp.path().join(name);
+    for name in ["empty", "dangling", "control/team-a", "closed/team-a"] {
+        std::fs::create_dir_all(keys(name)).unwrap();
+    }
+    for team in ["team-a", "team-b"] {
+        symlink(format!("/not/mounted/{team}"), keys("dangling").join(team)).unwrap();
+    }
+    let run = |name: &str, vars: &[(&str, &str)]| {
+        let mut program = program(&dir)
+            .without_key()
+            .var("SOPS_AGE_KEY", &server)
+            .var("KSOPS_AGE_KEY_DIR", keys(name))
+            .var("ARGOCD_APP_NAME", "x")
+            .var("ARGOCD_APP_PROJECT_NAME", "team-b")
+            .arg("gen.yaml");
+        for (name, value) in vars {
+            program = program.var(name, value);
+        }
+        program.run()
+    };
+    for name in ["empty", "dangling", "control"] {
+        let error = refused(run(name, &[]));
+        assert!(
+            error.contains("no folder of keys for the project"),
+            "{error}"
+        );
+        // Whoever means it otherwise says so.
+        assert_eq!(
+            run(name, &[("KSOPS_KEY_PROJECTS", "false")]).code,
+            0,
+            "{name}"
+        );
+    }
+    // A folder that may be listed and not searched.
+    if world::is_root() {
+        let world = World::with_plugin(&Key::new());
+        let closed = world.path("closed");
+        std::fs::create_dir_all(closed.join("team-a")).unwrap();
+        std::fs::set_permissions(&closed, Permissions::from_mode(0o744)).unwrap();
+        for name in ["gen.yaml", "s.enc.yaml"] {
+            world.write(
+                &format!("app/{name}"),
+                std::fs::read(dir.join(name)).unwrap(),
+            );
+        }
+        let mut world = world;
+        world.user = Some(65534);
+        world.set("KSOPS_KEY_DIR", "closed");
+        world.set_text("ARGOCD_APP_NAME", "x");
+        world.set_text("ARGOCD_APP_PROJECT_NAME", "team-b");
+        world.set_text("SOPS_AGE_KEY", &server);
+        let plugin = world.path("plugin/viaduct.ai/v1/ksops/ksops");
+        let output = world
+            .command(&plugin, "app")
+            .arg("gen.yaml")
+            .output()
+            .unwrap();
+        let error = Built::of(output).refused();
+        assert!(
+            error.contains("no folder of keys for the project"),
+            "{error}"
+        );
+    }
+}
+
+/// An entry called `.git` above the checkouts opens none of them to another.
+#[test]
+fn what_is_called_git_above_the_checkouts_opens_nothing() {
+    let temp = tempfile::tempdir().unwrap();
+    let above = temp.path().canonicalize().unwrap();
+    for repo in ["r1", "r2"] {
+        std::fs::create_dir_all(above.join(repo).join(".git")).unwrap();
+        std::fs::write(above.join(repo).join(".git/HEAD"), "ref: x\n").unwrap();
+    }
+    std::fs::create_dir(above.join("r1/app")).unwrap();
+    let file = folder("project-keys-open").join("s.enc.yaml");
+    std::fs::copy(file, above.join("r2/s.enc.yaml")).unwrap();
+    std::fs::write(
+        above.join("r1/app/gen.yaml"),
+        "files: [../../r2/s.enc.yaml]\n",
+    )
+    .unwrap();
+    let run = |app: bool| {
+        let mut program = program(&above.join("r1/app")).arg("gen.yaml");
+        if app {
+            program = program.var("ARGOCD_APP_NAME", "x");
+        }
+        program.run()
+    };
+    assert_eq!(run(false).code, 0);
+    let git = above.join(".git");
+    insta::assert_snapshot!(refused(run(true)).replace(above.to_str().unwrap(), ""), @r#"
+    error: gen.yaml: line 1: files[0]: cannot read "../../r2/s.enc.yaml": outside of /r1, the repository (the nearest .git is there)
+    keep encrypted files in the repository of the application; the limit is that of KSOPS_CONFINE on the repo-server
+    "#);
+    std::fs::write(&git, "").unwrap();
+    refused(run(true));
+    std::fs::remove_file(&git).unwrap();
+    symlink("nowhere", &git).unwrap();
+    refused(run(true));
+}
+
+/// Without `.git`, Argo CD's own variables and its working directory tell
+/// where the repository is: `../../secrets/x` works there.
+#[test]
+fn a_source_without_git_has_its_repository_around_it() {
+    let world = World::with_plugin(&Key::new());
+    for file in ["s.enc.yaml", "gen.yaml"] {
+        let bytes = std::fs::read(folder("project-keys-open").join(file)).unwrap();
+        world.write(&format!("tmp/oci/secrets/{file}"), bytes);
+    }
+    for dir in ["apps/x", "base"] {
+        let path = if dir == "base" {
+            "../secrets"
+        } else {
+            "../../secrets"
+        };
+        world.write(
+            &format!("tmp/oci/{dir}/gen.yaml"),
+            format!("files: [{path}/s.enc.yaml]\n"),
+        );
+    }
+    let run = |dir: &str, vars: &[(&str, &str)], parent: &str| {
+        let mut program = program(&world.path(&format!("tmp/oci/{dir}")))
+            .var("ARGOCD_APP_NAME", "x")
+            .parent(world.path(parent))
+            .arg("gen.yaml");
+        for (name, value) in vars {
+            program = program.var(name, value);
+        }
+        program.run()
+    };
+    let path = [("ARGOCD_APP_SOURCE_PATH", "apps/x")];
+    assert_eq!(run("apps/x", &path, "home").code, 0);
+    assert_eq!(run("apps/x", &[], "tmp/oci").code, 0);
+    assert_eq!(run("base", &path, "tmp/oci").code, 0);
+    refused(run("apps/x", &[], "home"));
+    // `tmp` is for everybody.
+    refused(run("base", &path, "tmp"));
 }

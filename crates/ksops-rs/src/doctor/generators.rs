@@ -7,7 +7,7 @@ use super::{
     kustomization::{Found, Function, legacy_form},
 };
 use crate::{
-    Error,
+    Error, Settings,
     error::quoted,
     generate::{self, Context, Part},
     generator::{Entry, Generator},
@@ -25,6 +25,12 @@ pub(super) fn check(
     report: &mut Report,
 ) {
     style(host, flags, found, report);
+    if let Some(root) = in_argo_cd(found, context).as_ref().and_then(Policy::root) {
+        let detail = format!("in Argo CD, files are read inside {root}");
+        if !report.checks.iter().any(|check| check.detail == detail) {
+            report.ok("confinement", detail);
+        }
+    }
     let generator = found.generator.clone().and_then(|generator| {
         glob::expand(generator, &context.policy).map_err(|error| error.at(&found.name))
     });
@@ -130,7 +136,10 @@ fn fail(report: &mut Report, name: &str, error: &Error) {
 /// One file: there, encrypted, for whom, opened, unchanged.
 fn file(found: &Found, entry: &Entry, context: &Context, has_keys: bool, report: &mut Report) {
     let name = format!("{}: {}", found.name, entry.path);
-    let bytes = match context.policy.read(entry.path.as_ref()) {
+    let bytes = match context
+        .policy
+        .read(entry.path.as_ref(), context.settings.file_size)
+    {
         Ok(bytes) => bytes,
         Err(refusal) => {
             return report.bad(Status::Failure, name, refusal.reason(), refusal.advice());
@@ -180,19 +189,35 @@ fn file(found: &Found, entry: &Entry, context: &Context, has_keys: bool, report:
             ),
             "decrypt those values by the rule they were encrypted by, and encrypt the file anew",
         ),
-        Ok(_) if is_outside(found, entry) => report.bad(
-            Status::Warning,
-            name,
-            format!("{whom}; opened, its MAC holds; outside of the repository, so that Argo CD may not read it"),
-            Refusal::Outside.advice(),
-        ),
-        Ok(_) => report.ok(name, format!("{whom}; opened, its MAC holds")),
+        Ok(_) => match outside(found, entry, context) {
+            Some(refusal) => report.bad(
+                Status::Warning,
+                name,
+                format!(
+                    "{whom}; opened, its MAC holds; {}, so that Argo CD may not read it",
+                    refusal.reason()
+                ),
+                refusal.advice(),
+            ),
+            None => report.ok(name, format!("{whom}; opened, its MAC holds")),
+        },
     }
 }
 
-fn is_outside(found: &Found, entry: &Entry) -> bool {
-    let resolved = Policy::repository(&found.dir).map(|p| p.resolve(entry.path.as_ref()));
-    matches!(resolved, Ok(Err(Refusal::Outside)))
+/// Why a file would not be read in Argo CD.
+fn outside(found: &Found, entry: &Entry, context: &Context) -> Option<Refusal> {
+    let policy = in_argo_cd(found, context)?;
+    let refusal = policy.resolve(entry.path.as_ref()).err();
+    refusal.filter(|refusal| matches!(refusal, Refusal::Outside(_)))
+}
+
+/// Which files Argo CD would read for a generator.
+fn in_argo_cd(found: &Found, context: &Context) -> Option<Policy> {
+    let settings = Settings {
+        argo_cd: true,
+        ..context.settings.clone()
+    };
+    Policy::new(&settings, &found.dir, None).ok()
 }
 
 fn core_failure(report: &mut Report, name: String, before: &str, error: &sops_core::Error) {

@@ -2,29 +2,40 @@
 
 use std::{ffi::OsString, fs, path::PathBuf};
 
-use sops_core::keys::{Found, Location, Place};
+use sops_core::{
+    age::Callbacks,
+    keys::{Found, Location, Place},
+};
 
 use super::{Host, Options, Report, Status, Styles, host::Want, shown};
-use crate::policy::{self, APP_NAME, KEY_DIR, Keys, PROJECT};
+use crate::{
+    Settings,
+    keys::{self, Keys},
+    settings::{KEY_DIR, Project, is_dns_label},
+};
 
 const FILE: &str = "SOPS_AGE_KEY_FILE";
 
-/// The keys at hand, and whether there are any that can be used; `needed` is
-/// whether a build needs one.
+/// The keys at hand, and whether there are any that can be used.
 pub(super) fn check(
     host: &Host<'_>,
     options: &Options,
     styles: Styles,
-    needed: bool,
+    settings: &Settings,
     report: &mut Report,
 ) -> (Keys, bool) {
-    let project = options.project.as_ref().map(OsString::from);
-    let var = |name: &str| match (&project, name) {
-        (Some(_), APP_NAME) => (host.var)(APP_NAME).or(Some("doctor".into())),
-        (Some(project), PROJECT) => Some(project.clone()),
-        _ => (host.var)(name),
+    // Placeholders are for checks where no key is.
+    let needed = !settings.placeholder;
+    let settings = match &options.project {
+        None => settings.clone(),
+        Some(project) => Settings {
+            argo_cd: true,
+            project: Project::of(Some(OsString::from(project))),
+            ..settings.clone()
+        },
     };
-    let keys = match Keys::from_vars(&var) {
+    let callbacks = Callbacks::none().run_commands();
+    let keys = match Keys::new(&settings, host.var, callbacks) {
         Ok(keys) => keys,
         Err(error) => {
             let text = error.to_string();
@@ -33,20 +44,22 @@ pub(super) fn check(
             return (Keys::default(), false);
         }
     };
-    let unnamed = by_project(host, options, styles, report);
+    let unnamed = by_project(&settings, options, styles, report);
     let any = places(host, &keys, unnamed, needed, report);
     (keys, any)
 }
 
 /// What is to be said about keys per project; whether keys are kept so and no
 /// project is named.
-fn by_project(host: &Host<'_>, options: &Options, styles: Styles, report: &mut Report) -> bool {
-    let dir = policy::key_dir(host.var).ok().flatten();
-    let has_projects = dir
-        .as_ref()
-        .is_some_and(|dir| policy::has_projects(dir).unwrap_or(false));
+fn by_project(settings: &Settings, options: &Options, styles: Styles, report: &mut Report) -> bool {
+    let in_argo_cd = Settings {
+        argo_cd: true,
+        ..settings.clone()
+    };
+    let why = keys::why_by_project(&in_argo_cd);
+    let has_projects = why.is_some();
     if let Some(project) = &options.project {
-        if !policy::is_dns_label(project) {
+        if !is_dns_label(project) {
             report.bad(
                 Status::Failure,
                 "project",
@@ -57,9 +70,9 @@ fn by_project(host: &Host<'_>, options: &Options, styles: Styles, report: &mut R
                 "a name of up to 63 lower-case letters, digits and `-`",
             );
         } else if !has_projects {
-            let what = match &dir {
+            let what = match &settings.key_dir {
                 None => format!("{KEY_DIR} is not set"),
-                Some(dir) => format!("{} holds no folders of projects", shown(dir)),
+                Some(dir) => format!("{} holds no folders of projects", shown(&dir.path)),
             };
             report.bad(
                 Status::Failure,
@@ -71,12 +84,15 @@ fn by_project(host: &Host<'_>, options: &Options, styles: Styles, report: &mut R
             report.ok("project", format!("{project}: its own folder and _shared"));
         }
     }
-    let unnamed = has_projects && options.project.is_none() && !policy::in_argo_cd(host.var);
+    let unnamed = has_projects && options.project.is_none() && !settings.argo_cd;
     if unnamed {
         report.bad(
             Status::Warning,
             "project",
-            "keys are kept by project, and without the name of one this is not what a build finds",
+            format!(
+                "in Argo CD keys are kept by project ({}), and without the name of one this is not what a build finds",
+                why.unwrap_or_default()
+            ),
             "check the keys of one project with --project NAME",
         );
     }
@@ -167,7 +183,7 @@ fn judge(host: &Host<'_>, keys: &Keys, unnamed: bool, place: &Place) -> Judged {
         Found::NoKeyFiles => {
             bad("put files named *.agekey or *.txt there: the keys of the mounted Secret")
         }
-        Found::Directory => bad("name the file in it; or name the folder with KSOPS_AGE_KEY_DIR"),
+        Found::Directory => bad("name the file in it; or name the folder with KSOPS_KEY_DIR"),
         Found::Locked | Found::NeedsPassphrase => {
             bad("nobody is asked for a passphrase here: use a key without one")
         }

@@ -151,7 +151,7 @@ pub(crate) fn distinct(generator: &Generator) -> Vec<&Entry> {
 fn decrypt_file(entry: &Entry, outlined: bool, context: &Context) -> Result<Decrypted> {
     let bytes = context
         .policy
-        .read(Path::new(&entry.path))
+        .read(Path::new(&entry.path), context.settings.file_size)
         .map_err(|refusal| {
             Error::new(format!(
                 "{}: cannot read {}: {}",

@@ -379,5 +379,4 @@ fn empty_path(place: Place) -> Error {
 }
 
 #[cfg(test)]
-#[path = "reader_tests.rs"]
 mod tests;

@@ -2,14 +2,9 @@ use std::{fmt::Write, os::unix::fs::symlink};
 
 use super::*;
 
-fn vars<'a>(pairs: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<OsString> + 'a {
-    move |name| {
-        let pair = pairs.iter().find(|(n, _)| *n == name);
-        pair.map(|(_, value)| OsString::from(value))
-    }
+fn argo(dir: &Path) -> Policy {
+    Policy::repository(dir, None, None).unwrap()
 }
-
-const ARGO: &[(&str, &str)] = &[(APP_NAME, "shop")];
 
 /// `outer/secret`, and a repository `outer/repo` with `app/a`.
 fn repository() -> (tempfile::TempDir, PathBuf) {
@@ -18,6 +13,7 @@ fn repository() -> (tempfile::TempDir, PathBuf) {
     let repo = outer.join("repo");
     fs::create_dir_all(repo.join("app")).unwrap();
     fs::create_dir(repo.join(".git")).unwrap();
+    fs::write(repo.join(".git/HEAD"), "ref: refs/heads/main\n").unwrap();
     fs::write(outer.join("secret"), "outside").unwrap();
     fs::write(repo.join("app/a"), "a").unwrap();
     fs::write(repo.join("b"), "b").unwrap();
@@ -36,8 +32,8 @@ fn paths_that_stay_inside_are_read() {
     let (_temp, repo) = repository();
     symlink("../b", repo.join("app/link")).unwrap();
     symlink(repo.join("b"), repo.join("app/absolute")).unwrap();
-    let policy = Policy::from_vars(&vars(ARGO), &repo.join("app")).unwrap();
-    assert_eq!(policy.root(), Some(repo.as_path()));
+    let policy = argo(&repo.join("app"));
+    assert_eq!(policy.root().map(|root| &*root.folder), Some(&*repo));
     let absolute = repo.join("app/../b");
     for (path, expected) in [
         ("a", "a"),
@@ -48,7 +44,7 @@ fn paths_that_stay_inside_are_read() {
         ("absolute", "b"),
         (absolute.to_str().unwrap(), "b"),
     ] {
-        assert_eq!(show(policy.read(Path::new(path))), expected, "{path}");
+        assert_eq!(show(policy.read(Path::new(path), 1000)), expected, "{path}");
     }
 }
 
@@ -60,8 +56,12 @@ fn outside_is_one_answer_whether_a_file_is_there_or_not() {
     symlink("/nowhere/at/all", repo.join("app/nowhere")).unwrap();
     symlink("../..", repo.join("app/up")).unwrap();
     symlink("there", repo.join("app/twice")).unwrap();
-    let policy = Policy::from_vars(&vars(ARGO), &repo.join("app")).unwrap();
-    let outside = format!("✗ {}", Refusal::Outside.reason());
+    let policy = argo(&repo.join("app"));
+    let outside = format!("✗ {}", policy.outside().reason());
+    assert_eq!(
+        outside.replace(repo.to_str().unwrap(), "REPO"),
+        "✗ outside of REPO, the repository (the nearest .git is there)"
+    );
     let absolute = outer.join("secret");
     for path in [
         "../../secret",
@@ -82,7 +82,7 @@ fn outside_is_one_answer_whether_a_file_is_there_or_not() {
         // Whether a folder is there is not told either.
         "/etc/../../repo/app/a",
     ] {
-        assert_eq!(show(policy.read(Path::new(path))), outside, "{path}");
+        assert_eq!(show(policy.read(Path::new(path), 1000)), outside, "{path}");
     }
 }
 
@@ -92,10 +92,10 @@ fn inside_the_reasons_are_told() {
     symlink("loop", repo.join("app/loop")).unwrap();
     // A socket, as opening a pipe would wait for its other end.
     let _socket = std::os::unix::net::UnixListener::bind(repo.join("app/socket")).unwrap();
-    let policy = Policy::from_vars(&vars(ARGO), &repo.join("app")).unwrap();
+    let policy = argo(&repo.join("app"));
     let mut all = String::new();
     for path in ["none", "..", "loop", "socket", "a/b"] {
-        writeln!(all, "{path}: {}", show(policy.read(Path::new(path)))).unwrap();
+        writeln!(all, "{path}: {}", show(policy.read(Path::new(path), 1000))).unwrap();
     }
     insta::assert_snapshot!(all, @r"
     none: ✗ no such file or directory
@@ -109,61 +109,73 @@ fn inside_the_reasons_are_told() {
 #[test]
 fn a_file_that_was_opened_is_checked_again() {
     let (_temp, repo) = repository();
-    let policy = Policy::from_vars(&vars(ARGO), &repo.join("app")).unwrap();
+    let policy = argo(&repo.join("app"));
     let swapped = File::open(repo.parent().unwrap().join("secret")).unwrap();
     assert!(matches!(
         policy.check_opened(&swapped, Path::new("a")),
-        Err(Refusal::Outside)
+        Err(Refusal::Outside(_))
     ));
     let honest = File::open(repo.join("app/a")).unwrap();
     assert!(policy.check_opened(&honest, Path::new("a")).is_ok());
 }
 
 #[test]
-fn the_root_is_the_outermost_repository() {
+fn a_file_has_a_bound() {
     let (_temp, repo) = repository();
-    let module = repo.join("app/module");
-    fs::create_dir_all(module.join("deep")).unwrap();
-    // A submodule has a file there.
-    fs::write(module.join(".git"), "gitdir: …").unwrap();
-    let root = |dir: &Path| Policy::repository(dir).unwrap().root.unwrap();
-    assert_eq!(root(&module.join("deep")), repo);
-    symlink(&module, repo.parent().unwrap().join("link")).unwrap();
-    assert_eq!(root(&repo.parent().unwrap().join("link/deep")), repo);
+    for policy in [argo(&repo), Policy::unlimited(&repo)] {
+        assert!(policy.read(Path::new("b"), 1).is_ok());
+        let refusal = policy.read(Path::new("b"), 0).unwrap_err();
+        assert!(matches!(refusal, Refusal::TooLarge(0)));
+    }
+    let refusal = Refusal::TooLarge(8 << 20);
+    insta::assert_snapshot!(format!("{}\n{}", refusal.reason(), refusal.advice()), @"
+    more than 8 MiB
+    split the file, as Kubernetes takes no Secret above 1 MiB; or raise KSOPS_FILE_SIZE, up to 64 MiB
+    ");
+}
 
-    let plain = tempfile::tempdir().unwrap();
-    let plain = plain.path().canonicalize().unwrap();
-    assert_eq!(root(&plain), plain);
+#[test]
+fn a_file_is_the_same_whatever_it_is_called() {
+    let (_temp, repo) = repository();
+    symlink("../b", repo.join("app/link")).unwrap();
+    fs::hard_link(repo.join("b"), repo.join("app/hard")).unwrap();
+    for policy in [
+        argo(&repo.join("app")),
+        Policy::unlimited(&repo.join("app")),
+    ] {
+        let identity = |path: &str| policy.identity(Path::new(path)).unwrap();
+        for path in ["../b", "./../b", "link", "hard", "../app/../b"] {
+            assert_eq!(identity(path), identity("../b"), "{path}");
+        }
+        assert_ne!(identity("a"), identity("../b"));
+        assert!(policy.identity(Path::new("none")).is_err());
+    }
+    let policy = argo(&repo.join("app"));
+    assert!(policy.identity(Path::new("../../secret")).is_err());
 }
 
 #[test]
 fn the_setting_decides() {
     let (_temp, repo) = repository();
     let app = repo.join("app");
-    let root = |pairs: &[(&str, &str)]| {
-        Policy::from_vars(&vars(pairs), &app).map(|policy| policy.root.map(|r| r != app))
+    let root = |confine: Confine, argo_cd: bool| {
+        let settings = Settings {
+            confine,
+            argo_cd,
+            ..Settings::default()
+        };
+        Policy::new(&settings, &app, None)
+            .map(|policy| policy.root.map(|root| (root.folder, root.why)))
     };
-    let inner = app.to_str().unwrap();
-    assert_eq!(root(&[]), Ok(None));
-    assert_eq!(root(&[(CONFINE, "auto")]), Ok(None));
-    assert_eq!(root(ARGO), Ok(Some(true)));
-    assert_eq!(root(&[(APP_NAME, "")]), Ok(Some(true)));
-    assert_eq!(root(&[(APP_NAME, "x"), (CONFINE, "")]), Ok(Some(true)));
-    assert_eq!(root(&[(APP_NAME, "x"), (CONFINE, "auto")]), Ok(Some(true)));
-    assert_eq!(root(&[(APP_NAME, "x"), (CONFINE, "off")]), Ok(None));
-    assert_eq!(root(&[(CONFINE, inner)]), Ok(Some(false)));
-    for bad in [
-        "on",
-        "Off",
-        "true",
-        "relative/path",
-        " auto",
-        "/no/such/folder",
-    ] {
-        assert!(root(&[(CONFINE, bad)]).is_err(), "{bad}");
+    assert_eq!(root(Confine::Auto, false), Ok(None));
+    assert_eq!(
+        root(Confine::Auto, true),
+        Ok(Some((repo.clone(), Why::Git)))
+    );
+    assert_eq!(root(Confine::Off, true), Ok(None));
+    for argo_cd in [false, true] {
+        let folder = Confine::Folder(app.clone());
+        assert_eq!(root(folder, argo_cd), Ok(Some((app.clone(), Why::Set))));
+        assert!(root(Confine::Folder("/no/such/folder".into()), argo_cd).is_err());
     }
-    insta::assert_snapshot!(root(&[(CONFINE, "on")]).unwrap_err(), @r#"
-    KSOPS_CONFINE is "on", which is none of: auto, off, an absolute path
-    unset KSOPS_CONFINE, or set it to the folder that files may be read in
-    "#);
 }

@@ -31,6 +31,7 @@ pub struct Program {
     args: Vec<OsString>,
     vars: BTreeMap<String, OsString>,
     dir: PathBuf,
+    parent: Option<PathBuf>,
     stdin: Box<dyn Read>,
     stdin_is_device: bool,
 }
@@ -41,6 +42,7 @@ pub fn program(dir: &Path) -> Program {
         args: Vec::new(),
         vars: BTreeMap::new(),
         dir: dir.to_owned(),
+        parent: None,
         stdin: Box::new(std::io::empty()),
         stdin_is_device: true,
     }
@@ -63,6 +65,12 @@ impl Program {
         self
     }
 
+    /// Where the process works that started it.
+    pub fn parent(mut self, dir: PathBuf) -> Self {
+        self.parent = Some(dir);
+        self
+    }
+
     pub fn without_key(mut self) -> Self {
         self.vars.remove("SOPS_AGE_KEY_FILE");
         self
@@ -80,6 +88,7 @@ impl Program {
             args: self.args,
             var: &|name| self.vars.get(name).cloned(),
             dir: self.dir,
+            parent_dir: self.parent,
             stdin: &mut self.stdin,
             stdin_is_device: self.stdin_is_device,
             stdout: &mut stdout,

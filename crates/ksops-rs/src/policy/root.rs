@@ -1,0 +1,138 @@
+//! The folder that the files of an application may be in.
+
+use std::{
+    fmt,
+    fs::{self, File},
+    io::Read,
+    os::unix::fs::MetadataExt,
+    path::{Component, Path, PathBuf},
+};
+
+use crate::{error::path_name, settings::SOURCE_PATH};
+
+/// The folder outside of which nothing is read. Displayed as
+/// `/checkout, the repository (its .git)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Root {
+    /// The folder; resolved.
+    pub folder: PathBuf,
+    /// Why it is that one.
+    pub why: Why,
+}
+
+/// Why a folder is the root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// `KSOPS_CONFINE` names it.
+    Set,
+    /// It holds `.git`.
+    Git,
+    /// It is what stands before `ARGOCD_APP_SOURCE_PATH`.
+    SourcePath,
+    /// The process that started this one works there.
+    Parent,
+    /// This process works there, and nothing else is known.
+    Working,
+}
+
+impl fmt::Display for Root {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&path_name(&self.folder))?;
+        match self.why {
+            Why::Set => f.write_str(", the folder that KSOPS_CONFINE names"),
+            Why::Git => f.write_str(", the repository (the nearest .git is there)"),
+            Why::SourcePath => write!(f, ", the repository (what stands before {SOURCE_PATH})"),
+            Why::Parent => f.write_str(
+                ", the repository (there is no .git, and kustomize was started in that folder)",
+            ),
+            Why::Working => {
+                f.write_str(", the working directory (nothing shows where the repository is)")
+            }
+        }
+    }
+}
+
+impl Root {
+    /// The repository that a resolved folder is in:
+    ///
+    /// * the folder of the nearest `.git` that is a repository, a folder with
+    ///   `HEAD`. On the way out there `.git` files are passed, which
+    ///   submodules and worktrees have; what they say is never followed.
+    ///   Without such a folder, the nearest `.git` file that is one of git's.
+    /// * else what stands before `ARGOCD_APP_SOURCE_PATH`, where that is the
+    ///   end of the folder's path;
+    /// * else the folder that the parent process works in, if this one is
+    ///   below it: Argo CD starts kustomize in the repository;
+    /// * else the folder itself.
+    ///
+    /// A folder that everybody may write into, such as `/tmp`, is not taken
+    /// for a repository, nor is `/`.
+    pub fn around(dir: &Path, source_path: Option<&Path>, parent: Option<&Path>) -> Self {
+        let root = |folder: &Path, why| Root {
+            folder: folder.to_owned(),
+            why,
+        };
+        if let Some(folder) = git(dir) {
+            return root(folder, Why::Git);
+        }
+        if let Some(folder) = source_path.and_then(|path| before(dir, path)) {
+            return root(folder, Why::SourcePath);
+        }
+        // It is resolved, as the kernel tells it.
+        if let Some(folder) = parent.filter(|parent| dir.starts_with(parent) && may_be(parent)) {
+            return root(folder, Why::Parent);
+        }
+        root(dir, Why::Working)
+    }
+}
+
+/// The folder of the repository around a folder.
+fn git(dir: &Path) -> Option<&Path> {
+    let mut link = None;
+    for folder in dir.ancestors().filter(|folder| may_be(folder)) {
+        let git = folder.join(".git");
+        match fs::symlink_metadata(&git) {
+            Ok(metadata) if metadata.is_dir() => {
+                // Of an old release of git it may be a link to nowhere yet.
+                if fs::symlink_metadata(git.join("HEAD")).is_ok() {
+                    return Some(folder);
+                }
+            }
+            Ok(metadata) if metadata.is_file() && is_link_of_git(&git) => {
+                link = link.or(Some(folder));
+            }
+            _ => {}
+        }
+    }
+    link
+}
+
+/// Whether a `.git` file is one that git wrote. Where it points does not
+/// matter.
+fn is_link_of_git(file: &Path) -> bool {
+    let mut start = [0; 8];
+    let read = File::open(file).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && start == *b"gitdir: "
+}
+
+/// What stands before a relative path at the end of a folder's.
+fn before<'a>(dir: &'a Path, path: &Path) -> Option<&'a Path> {
+    let steps = path.components().filter(|step| *step != Component::CurDir);
+    let path: PathBuf = steps.collect();
+    let levels = path.components().count();
+    let folder = dir
+        .ends_with(&path)
+        .then(|| dir.ancestors().nth(levels))
+        .flatten();
+    folder.filter(|folder| may_be(folder))
+}
+
+/// Whether a folder can be one repository's: not that of everybody.
+fn may_be(folder: &Path) -> bool {
+    const OTHERS_WRITE: u32 = 0o002;
+    folder.parent().is_some()
+        && fs::metadata(folder).is_ok_and(|metadata| metadata.mode() & OTHERS_WRITE == 0)
+}
+
+#[cfg(test)]
+mod tests;
