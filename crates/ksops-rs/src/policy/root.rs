@@ -92,12 +92,7 @@ fn git(dir: &Path) -> Option<&Path> {
     for folder in dir.ancestors().filter(|folder| may_be(folder)) {
         let git = folder.join(".git");
         match fs::symlink_metadata(&git) {
-            Ok(metadata) if metadata.is_dir() => {
-                // Of an old release of git it may be a link to nowhere yet.
-                if fs::symlink_metadata(git.join("HEAD")).is_ok() {
-                    return Some(folder);
-                }
-            }
+            Ok(metadata) if metadata.is_dir() && has_head(&git) => return Some(folder),
             Ok(metadata) if metadata.is_file() && is_link_of_git(&git) => {
                 link = link.or(Some(folder));
             }
@@ -105,6 +100,12 @@ fn git(dir: &Path) -> Option<&Path> {
         }
     }
     link
+}
+
+/// Whether a `.git` folder is a repository. Of an old release of git, `HEAD`
+/// may be a link to what is not there yet.
+fn has_head(git: &Path) -> bool {
+    fs::symlink_metadata(git.join("HEAD")).is_ok()
 }
 
 /// Whether a `.git` file is one that git wrote. Where it points does not
