@@ -7,10 +7,8 @@
 //! no argument answers a ResourceList on stdin (KRM function), a subcommand
 //! runs. All paths of the plugin meet in [`generate::render`].
 
-pub mod decrypt;
 pub mod doctor;
 pub mod env_file;
-mod error;
 pub mod generate;
 pub mod generator;
 pub mod glob;
@@ -19,75 +17,27 @@ pub mod keys;
 pub mod krm;
 pub mod mode;
 pub mod policy;
-mod read;
 pub mod secret;
 pub mod settings;
-pub mod terminal;
+mod subcommand;
 mod yaml;
 
-use std::{
-    ffi::OsString,
-    io::{self, Read, Write},
-    path::{Path, PathBuf},
-};
+use std::{ffi::OsString, path::Path};
 
-use zeroize::Zeroizing;
-
-pub use error::{Error, Result};
 use generate::Context;
 use generator::Generator;
 use mode::Mode;
-use settings::Lookup;
 pub use settings::Settings;
-
-/// What a process has around it.
-pub struct Process<'a> {
-    /// The arguments behind the program's name.
-    pub args: Vec<OsString>,
-    /// The environment.
-    pub var: &'a Lookup<'a>,
-    /// The directory that relative paths start from; the empty path is the
-    /// working directory.
-    pub dir: PathBuf,
-    /// The directory that the process works in which started this one, where
-    /// it is known.
-    pub parent_dir: Option<PathBuf>,
-    /// Standard input.
-    pub stdin: &'a mut dyn Read,
-    /// Whether stdin is a terminal or another character device such as
-    /// `/dev/null`, so that no ResourceList is to be expected from it.
-    pub stdin_is_device: bool,
-    /// Standard output: gets a whole answer or, outside of KRM mode, nothing.
-    pub stdout: &'a mut dyn Write,
-    /// Standard error.
-    pub stderr: &'a mut dyn Write,
-    /// Asks a person for the passphrase of a key, whose place is named; gives
-    /// `None` where there is nobody. Only `decrypt` asks.
-    pub ask_passphrase: fn(&str) -> Option<Zeroizing<String>>,
-}
+pub use sops_rs::{Error, Process, Result};
+use sops_rs::{error, read};
 
 /// Runs the program and gives back its exit code.
 pub fn run(mut process: Process<'_>) -> u8 {
     let mode = Mode::of(std::mem::take(&mut process.args));
-    let mut given = match refuse_krm_arguments(&mut process, &mode) {
-        Ok(given) => std::io::Cursor::new(given),
-        Err(error) => {
-            process.say("error", &error.to_string());
-            return error.exit_code();
-        }
-    };
-    let mut stdin = (&mut given).chain(process.stdin);
-    let mut process = Process {
-        args: process.args,
-        var: process.var,
-        dir: process.dir,
-        parent_dir: process.parent_dir,
-        stdin: &mut stdin,
-        stdin_is_device: process.stdin_is_device,
-        stdout: &mut *process.stdout,
-        stderr: &mut *process.stderr,
-        ask_passphrase: process.ask_passphrase,
-    };
+    if let Err(error) = refuse_krm_arguments(&mut process, &mode) {
+        process.say("error", &error.to_string());
+        return error.exit_code();
+    }
     let result = match mode {
         Mode::Help => process.print(mode::HELP.as_bytes()),
         Mode::Version => {
@@ -99,10 +49,9 @@ pub fn run(mut process: Process<'_>) -> u8 {
             let _ = process.stderr.write_all(mode::HELP.as_bytes());
             return 1;
         }
-        Mode::Subcommand(args) => match args.first().and_then(|name| name.to_str()) {
-            Some("install") => install::run(&mut process, &args),
-            Some("doctor") => doctor::run(&mut process, args),
-            _ => decrypt::run(&mut process, args),
+        Mode::Subcommand(args) => match args.first().and_then(|name| subcommand::named(name)) {
+            Some(run) => run(&mut process, args),
+            None => Err(Error::new("no such subcommand").advise("see `ksops-rs --help`")),
         },
     };
     match result {
@@ -117,24 +66,24 @@ pub fn run(mut process: Process<'_>) -> u8 {
 }
 
 /// In KRM style a repository names the arguments (`exec.args`), so that none
-/// may be of effect: refuses them where a ResourceList is on stdin. What was
-/// read of stdin to see that is given back.
+/// may be of effect: refuses them where a ResourceList is on stdin.
 ///
 /// Looked at only where Argo CD renders an application: there stdin is empty
 /// or a ResourceList, elsewhere it may belong to somebody else.
-fn refuse_krm_arguments(process: &mut Process<'_>, mode: &Mode) -> Result<Vec<u8>> {
+fn refuse_krm_arguments(process: &mut Process<'_>, mode: &Mode) -> Result<()> {
     if *mode == Mode::Krm || process.stdin_is_device || !settings::in_argo_cd(process.var) {
-        return Ok(Vec::new());
+        return Ok(());
     }
-    let given =
-        read::stream(process.stdin).map_err(|error| Error::io("stdin: cannot be read", &error))?;
+    let given = read::stream(&mut *process.stdin)
+        .map_err(|error| Error::io("stdin: cannot be read", &error))?;
     let kind = b"ResourceList";
     if given.windows(kind.len()).any(|window| window == kind) {
         return Err(Error::new("stdin: a ResourceList, and arguments besides").advise(
             "remove `args` from the annotation config.kubernetes.io/function: a KRM function takes none",
         ));
     }
-    Ok(given)
+    process.unread(given);
+    Ok(())
 }
 
 /// `ksops-rs GENERATOR`: prints the resources.
@@ -145,7 +94,7 @@ fn legacy(process: &mut Process<'_>, path: &OsString) -> Result<()> {
             .advise("the one argument is the path of a generator manifest; see `ksops-rs --help`")
     })?;
     let generator = Generator::parse(name, &bytes)?;
-    let context = process.context()?;
+    let context = context(process)?;
     let result = generate::render(&generator, &context);
     process.warn(&generator.warnings);
     let rendered = result?;
@@ -155,12 +104,12 @@ fn legacy(process: &mut Process<'_>, path: &OsString) -> Result<()> {
 
 /// `ksops-rs` without arguments: a ResourceList for a ResourceList.
 fn krm(process: &mut Process<'_>) -> Result<()> {
-    let input = read::stream(process.stdin).map_err(|error| {
+    let input = read::stream(&mut *process.stdin).map_err(|error| {
         Error::io("stdin: cannot read the ResourceList", &error).advise(
             "without arguments this is a KRM function, which kustomize gives a ResourceList",
         )
     })?;
-    let context = process.context();
+    let context = context(process);
     let mut warnings = Vec::new();
     let answer = krm::answer(&input, &mut |name, document, item| {
         let mut generator = Generator::from_node(name, document, item)?;
@@ -176,51 +125,12 @@ fn krm(process: &mut Process<'_>) -> Result<()> {
     }
 }
 
-impl Process<'_> {
-    /// What rendering needs, from the environment.
-    fn context(&self) -> Result<Context> {
-        Context::new(
-            Settings::from_vars(self.var)?,
-            self.var,
-            &self.dir,
-            self.parent_dir.as_deref(),
-        )
-    }
-
-    /// Writes a whole answer to stdout.
-    fn print(&mut self, bytes: &[u8]) -> Result<()> {
-        let written = self
-            .stdout
-            .write_all(bytes)
-            .and_then(|()| self.stdout.flush());
-        written.map_err(|error| {
-            let own = Error::io("cannot write to stdout", &error);
-            match error.kind() {
-                // Whoever read has gone, as `head` does.
-                io::ErrorKind::BrokenPipe => own.quietly(),
-                _ => own,
-            }
-        })
-    }
-
-    fn warn(&mut self, warnings: &[String]) {
-        for warning in warnings {
-            self.say("warning", warning);
-        }
-    }
-
-    /// Writes a message to stderr. Where that fails nobody can be told.
-    fn say(&mut self, kind: &str, text: &str) {
-        let _ = writeln!(self.stderr, "{kind}: {text}");
-    }
-
-    /// Tells a person what was done, on stderr.
-    fn tell(&mut self, text: &str) {
-        let _ = writeln!(self.stderr, "{text}");
-    }
-
-    /// A path as seen from the directory of the process.
-    fn resolve(&self, path: &Path) -> PathBuf {
-        self.dir.join(path)
-    }
+/// What rendering needs, from the environment.
+fn context(process: &Process<'_>) -> Result<Context> {
+    Context::new(
+        Settings::from_vars(process.var)?,
+        process.var,
+        &process.dir,
+        process.parent_dir.as_deref(),
+    )
 }

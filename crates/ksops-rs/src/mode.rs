@@ -2,8 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-/// The names of the subcommands: they win over a file of the same name.
-const SUBCOMMANDS: &[&str] = &["decrypt", "doctor", "install"];
+use crate::subcommand;
 
 /// What the arguments ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +47,7 @@ impl Mode {
 }
 
 fn is_subcommand(name: &OsStr) -> bool {
-    SUBCOMMANDS.iter().any(|known| name == *known)
+    subcommand::named(name).is_some()
 }
 
 /// The text of `--help`.

@@ -4,6 +4,7 @@
 //! as the same user: see `docs/THREAT-MODEL.md` for what is promised.
 
 mod root;
+mod tenant;
 
 use std::{
     ffi::OsString,
@@ -23,6 +24,7 @@ use crate::{
 };
 
 pub use root::{Root, Why};
+pub use tenant::Tenant;
 
 /// How many symbolic links one path may lead through, as in Linux.
 const MAX_LINKS: usize = 40;

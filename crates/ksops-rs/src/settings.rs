@@ -14,8 +14,7 @@ use sops_core::limits;
 
 use crate::{Error, Result, error::quoted};
 
-/// Looks up an environment variable: `None` where it is not set.
-pub type Lookup<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
+pub use sops_rs::Lookup;
 
 /// `true`: encrypted values are rendered as fixed ones, without any key.
 pub const PLACEHOLDER: &str = "KSOPS_PLACEHOLDER";

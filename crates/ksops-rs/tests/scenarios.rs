@@ -542,7 +542,7 @@ fn three_hundred_applications() {
             var: &|name| vars.get(name).map(|value| value.clone().into()),
             dir: world.path(&format!("apps/{n}")),
             parent_dir: None,
-            stdin: &mut std::io::empty(),
+            stdin: Box::new(std::io::empty()),
             stdin_is_device: true,
             stdout: &mut stdout,
             stderr: &mut stderr,

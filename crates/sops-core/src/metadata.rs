@@ -5,10 +5,7 @@ mod write;
 
 use std::fmt;
 
-use crate::{
-    Error, ErrorKind, Result,
-    keys::{KeyKind, WrappedKey},
-};
+use crate::keys::{KeyKind, WrappedKey};
 
 /// Who can open the file, which values are encrypted, and the MAC.
 #[derive(Clone, PartialEq, Default)]
@@ -55,60 +52,43 @@ impl Metadata {
     pub fn keys(&self) -> impl Iterator<Item = &WrappedKey> {
         self.key_groups.iter().flat_map(|group| &group.keys)
     }
-
-    /// What the `sops` command asks of the version before it decrypts, and
-    /// its library (so KSOPS) does not: that it is there, and is `1.…` or a
-    /// semantic version (sops-format §2.4).
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Metadata`] where it is not.
-    ///
-    /// ```
-    /// use sops_core::metadata::Metadata;
-    /// let metadata = |version: &str| Metadata { version: version.into(), ..Metadata::default() };
-    /// assert!(metadata("3.13.2").check_version_for_cli().is_ok());
-    /// assert!(metadata("1.14").check_version_for_cli().is_ok());
-    /// assert!(metadata("3.7").check_version_for_cli().is_err());
-    /// ```
-    pub fn check_version_for_cli(&self) -> Result<()> {
-        let error = |message: &str| {
-            Error::new(ErrorKind::Metadata, message)
-                .at_key("sops.version")
-                .advise(
-                    "restore the sops block as sops wrote it; `version` looks like 3.13.2 there",
-                )
-        };
-        if self.version.is_empty() {
-            return Err(error("the version of sops that wrote the file is missing"));
-        }
-        let version = self.version.strip_prefix('v').unwrap_or(&self.version);
-        if self.version.starts_with("1.") || is_semver(version) {
-            return Ok(());
-        }
-        Err(error("not a version (major.minor.patch)"))
-    }
 }
 
-/// Whether a text is a semantic version: three numbers without superfluous
-/// zeros, then perhaps a pre-release and build metadata.
-fn is_semver(version: &str) -> bool {
-    let numeric = |s: &str| {
-        !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit()) && (s == "0" || !s.starts_with('0'))
+/// Whether sops's commands take a text for the version of one of its releases:
+/// a semantic version, perhaps behind a `v`, or what starts with `1.`
+/// (sops-format §2.4). Its library, so KSOPS, does not look.
+///
+/// ```
+/// use sops_core::metadata::is_release;
+/// assert!(is_release("3.13.2") && is_release("1.14"));
+/// assert!(!is_release("3.7") && !is_release(""));
+/// ```
+#[must_use]
+pub fn is_release(version: &str) -> bool {
+    version.starts_with("1.") || is_semver(version.strip_prefix('v').unwrap_or(version))
+}
+
+/// Semantic versioning 2.0: three numbers, then maybe `-` and a pre-release,
+/// then maybe `+` and build metadata.
+fn is_semver(text: &str) -> bool {
+    let (text, build) = match text.split_once('+') {
+        Some((text, build)) => (text, Some(build)),
+        None => (text, None),
     };
-    let word = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    let (version, build) = match version.split_once('+') {
-        Some((version, build)) => (version, Some(build)),
-        None => (version, None),
-    };
-    let (core, pre) = match version.split_once('-') {
+    let (core, pre) = match text.split_once('-') {
         Some((core, pre)) => (core, Some(pre)),
-        None => (version, None),
+        None => (text, None),
     };
-    let pre_word = |s: &str| word(s) && (numeric(s) || !s.bytes().all(|b| b.is_ascii_digit()));
+    let word = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let number = |part: &str| {
+        digits(part) && (part == "0" || !part.starts_with('0')) && part.parse::<u64>().is_ok()
+    };
     core.split('.').count() == 3
-        && core.split('.').all(numeric)
-        && pre.is_none_or(|pre| pre.split('.').all(pre_word))
+        && core.split('.').all(number)
+        && pre.is_none_or(|pre| pre.split('.').all(|p| number(p) || (word(p) && !digits(p))))
         && build.is_none_or(|build| build.split('.').all(word))
 }
 

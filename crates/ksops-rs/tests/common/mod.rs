@@ -82,14 +82,14 @@ impl Program {
         self
     }
 
-    pub fn run(mut self) -> Run {
+    pub fn run(self) -> Run {
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let code = ksops_rs::run(ksops_rs::Process {
             args: self.args,
             var: &|name| self.vars.get(name).cloned(),
             dir: self.dir,
             parent_dir: self.parent,
-            stdin: &mut self.stdin,
+            stdin: self.stdin,
             stdin_is_device: self.stdin_is_device,
             stdout: &mut stdout,
             stderr: &mut stderr,

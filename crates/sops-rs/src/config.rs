@@ -38,9 +38,9 @@ struct Indent {
 
 /// A style, and what to warn of.
 #[derive(Debug, PartialEq)]
-pub(super) struct Found {
-    pub(super) style: Style,
-    pub(super) warning: Option<String>,
+pub(crate) struct Found {
+    pub(crate) style: Style,
+    pub(crate) warning: Option<String>,
 }
 
 /// The style that a configuration asks for: the one that is `named` (by
@@ -50,7 +50,7 @@ pub(super) struct Found {
 /// # Errors
 ///
 /// Where the file cannot be read or is not a configuration.
-pub(super) fn find(dir: &Path, named: Option<PathBuf>) -> Result<Found> {
+pub(crate) fn find(dir: &Path, named: Option<PathBuf>) -> Result<Found> {
     let mut style = Style::default();
     let (path, misnamed) = match named {
         Some(path) => (Some(path), None),

@@ -16,7 +16,7 @@ use std::{
 /// # Errors
 ///
 /// Those of the operating system; the file at `path` is then as it was.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let existing = match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
         Ok(metadata) if !metadata.is_file() || is_descriptor(path) => {

@@ -124,20 +124,20 @@ impl Error {
     /// Names the kind of failure, for programs; `other` unless this was
     /// called, or the error is one of the library.
     #[must_use]
-    pub(crate) fn of_kind(mut self, kind: &'static str) -> Self {
+    pub fn of_kind(mut self, kind: &'static str) -> Self {
         self.0.kind = kind;
         self
     }
 
     /// Names the file that it is about, for programs.
     #[must_use]
-    pub(crate) fn about(mut self, file: String) -> Self {
+    pub fn about(mut self, file: String) -> Self {
         self.0.file = Some(file);
         self
     }
 
     /// The error as data: what stands under `error` in the output of
-    /// `ksops-rs decrypt --error-format json`, see [`decrypt`](crate::decrypt).
+    /// `decrypt --error-format json`, see [`decrypt`](crate::cmd::decrypt).
     pub fn to_json(&self) -> Value {
         let error = &*self.0;
         let data = error.data.as_ref();
@@ -156,7 +156,7 @@ impl Error {
 
     /// Nobody is left to read it: the process ends without a word.
     #[must_use]
-    pub(crate) fn quietly(mut self) -> Self {
+    pub fn quietly(mut self) -> Self {
         self.0.quiet = true;
         self
     }
@@ -167,7 +167,7 @@ impl Error {
     }
 
     /// Whether nothing is printed.
-    pub(crate) fn is_quiet(&self) -> bool {
+    pub fn is_quiet(&self) -> bool {
         self.0.quiet
     }
 }
@@ -182,7 +182,7 @@ impl Error {
     /// An error of the library. Where it is `shown` to more people than those
     /// who run this program, as in the interface of Argo CD, what was tried is
     /// told without users and without keys that are not for the file.
-    pub(crate) fn of_core(error: sops_core::Error, shown: bool) -> Self {
+    pub fn of_core(error: sops_core::Error, shown: bool) -> Self {
         let error = if shown { error.redacted() } else { error };
         let mut own = Error::new(error.to_string());
         let mut source = std::error::Error::source(&error);
@@ -239,7 +239,7 @@ fn push_indented(text: &mut String, block: &str) {
 
 /// The text of an operating system error as a lower-case fragment, without
 /// its number.
-pub(crate) fn io_reason(error: &io::Error) -> String {
+pub fn io_reason(error: &io::Error) -> String {
     let text = error.to_string();
     let text = match text.find(" (os error ") {
         Some(end) => text.get(..end).unwrap_or(&text),
@@ -254,7 +254,7 @@ pub(crate) fn io_reason(error: &io::Error) -> String {
 
 /// A path as it is where that is safe to print and something to see, else
 /// [`quoted`].
-pub(crate) fn path_name(path: &Path) -> String {
+pub fn path_name(path: &Path) -> String {
     let name = path.to_string_lossy();
     let is_plain = !name.is_empty() && !name.contains(char::is_control) && !may_be_key(&name);
     if is_plain { name.into() } else { quoted(&name) }
@@ -263,7 +263,7 @@ pub(crate) fn path_name(path: &Path) -> String {
 /// A name from argv, the environment or a manifest in quotes, safe to print:
 /// no private key that somebody put in the wrong place, control characters
 /// escaped, cut after 200 characters.
-pub(crate) fn quoted(name: &str) -> String {
+pub fn quoted(name: &str) -> String {
     const MAX: usize = 200;
     if may_be_key(name) {
         return "<a private key>".into();

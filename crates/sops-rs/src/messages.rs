@@ -9,7 +9,7 @@ use crate::{Error, Process};
 
 /// How errors and warnings are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub(crate) enum Format {
     Text,
     Json,
 }
@@ -17,7 +17,7 @@ pub(super) enum Format {
 impl Format {
     /// What the arguments ask for, even where they make no sense as a whole:
     /// that is an error to be written too.
-    pub(super) fn of(arguments: &[OsString]) -> Self {
+    pub(crate) fn of(arguments: &[OsString]) -> Self {
         let mut asked = Format::Text;
         let mut arguments = arguments.iter().filter_map(|argument| argument.to_str());
         while let Some(argument) = arguments.next() {
@@ -36,7 +36,7 @@ impl Format {
         asked
     }
 
-    pub(super) fn warn(self, process: &mut Process<'_>, text: &str) {
+    pub(crate) fn warn(self, process: &mut Process<'_>, text: &str) {
         match self {
             Format::Text => process.say("warning", text),
             Format::Json => write(process, &json!({ "warning": { "message": text } })),
@@ -45,7 +45,7 @@ impl Format {
 
     /// Writes an error, if it is to be written here; gives back what is left
     /// to be done with it.
-    pub(super) fn error(self, process: &mut Process<'_>, error: Error) -> Error {
+    pub(crate) fn error(self, process: &mut Process<'_>, error: Error) -> Error {
         match self {
             Format::Json if !error.is_quiet() => {
                 write(process, &json!({ "error": error.to_json() }));

@@ -1,4 +1,4 @@
-//! `ksops-rs decrypt`: one file, as `sops decrypt` prints it, with the exit
+//! `decrypt`: one file, as `sops decrypt` prints it, with the exit
 //! codes of sops (sops-cli §2 and §3).
 //!
 //! Where a key is protected by a passphrase and no other opens the file, it is
@@ -29,59 +29,25 @@
 //! `needs`; `places`, each with its `location` and what was `found` there, both
 //! with a `type`; and `advice`. Fields and kinds may be added.
 
-mod config;
-mod messages;
-mod output;
-mod version;
-
 use std::{
     ffi::OsString,
     io,
     path::{Path, PathBuf},
 };
 
-use clap::{Parser, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 use sops_core::{Document, ErrorKind, Format, Readable, Style, age::Callbacks, query};
 use zeroize::Zeroizing;
 
 use crate::{
-    Error, Process, Result,
-    error::quoted,
-    keys::Keys,
-    policy::{Policy, Refusal},
-    read,
-    settings::Settings,
+    Access, Error, Process, Refusal, Result, config, error::quoted, exit, messages, output, read,
+    version,
 };
-
-/// The exit codes of sops that are used here.
-mod exit {
-    /// Anything without a code of its own: syntax, metadata, configuration.
-    pub(super) const GENERIC: u8 = 1;
-    /// The input cannot be read.
-    pub(super) const READ: u8 = 2;
-    /// The output cannot be written.
-    pub(super) const WRITE: u8 = 3;
-    /// The data does not fit the output format.
-    pub(super) const DUMP: u8 = 4;
-    /// Options that exclude one another.
-    pub(super) const CONFLICT: u8 = 8;
-    /// A value cannot be decrypted.
-    pub(super) const TREE: u8 = 25;
-    /// The MAC does not hold.
-    pub(super) const MAC: u8 = 51;
-    /// `--extract` is not a path.
-    pub(super) const EXTRACT: u8 = 91;
-    /// There is no such file.
-    pub(super) const NO_FILE: u8 = 100;
-    /// No key opens the file.
-    pub(super) const DATA_KEY: u8 = 128;
-}
 
 /// Decrypts a file and prints it.
 #[derive(Parser)]
 #[command(
-    name = "ksops-rs decrypt",
-    bin_name = "ksops-rs decrypt",
+    name = "decrypt",
     disable_version_flag = true,
     args_override_self = true
 )]
@@ -143,13 +109,18 @@ impl From<Type> for Format {
 /// # Errors
 ///
 /// Those that sops ends with, with its exit codes.
-pub(crate) fn run(process: &mut Process<'_>, args: Vec<OsString>) -> Result<()> {
+pub fn run(process: &mut Process<'_>, access: &dyn Access, args: Vec<OsString>) -> Result<()> {
     let messages = messages::Format::of(&args);
-    decrypt(process, args).map_err(|error| messages.error(process, error))
+    decrypt(process, access, args).map_err(|error| messages.error(process, error))
 }
 
-fn decrypt(process: &mut Process<'_>, args: Vec<OsString>) -> Result<()> {
-    let arguments = match Arguments::try_parse_from(args) {
+fn decrypt(process: &mut Process<'_>, access: &dyn Access, args: Vec<OsString>) -> Result<()> {
+    let name = format!("{} decrypt", access.program());
+    let parsed = Arguments::command()
+        .bin_name(name)
+        .try_get_matches_from(args)
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments = match parsed {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {
             let text = error.to_string();
@@ -157,7 +128,7 @@ fn decrypt(process: &mut Process<'_>, args: Vec<OsString>) -> Result<()> {
         }
         Err(help) => return process.print(help.to_string().as_bytes()),
     };
-    let plan = Plan::new(process, arguments)?;
+    let plan = Plan::new(process, access, arguments)?;
     let plaintext = plan
         .decrypt(process)
         .map_err(|error| error.about(plan.path()))?;
@@ -177,7 +148,8 @@ fn decrypt(process: &mut Process<'_>, args: Vec<OsString>) -> Result<()> {
 }
 
 /// Arguments that make sense together.
-struct Plan {
+struct Plan<'a> {
+    access: &'a dyn Access,
     /// `None` for stdin.
     file: Option<PathBuf>,
     input_format: Format,
@@ -193,15 +165,22 @@ enum Target {
     File(PathBuf),
 }
 
-impl Plan {
-    fn new(process: &mut Process<'_>, arguments: Arguments) -> Result<Self> {
+impl<'a> Plan<'a> {
+    fn new(
+        process: &mut Process<'_>,
+        access: &'a dyn Access,
+        arguments: Arguments,
+    ) -> Result<Self> {
         let mut files = arguments.files.into_iter();
         // Cleaned as sops does: `secret.yaml/` is that file.
         let file = files
             .next()
             .map(|file| Path::new(&file).components().collect::<PathBuf>());
         if file.is_none() && arguments.in_place {
-            return Err(conflict("--in-place needs a file, and stdin is none"));
+            return Err(conflict(
+                access,
+                "--in-place needs a file, and stdin is none",
+            ));
         }
         if files.next().is_some() {
             arguments.error_format.warn(
@@ -215,7 +194,10 @@ impl Plan {
         let extract = arguments.extract.filter(|path| !path.is_empty());
         let target = match (arguments.in_place, output, &file) {
             (true, Some(_), _) => {
-                return Err(conflict("--output and --in-place exclude one another"));
+                return Err(conflict(
+                    access,
+                    "--output and --in-place exclude one another",
+                ));
             }
             (true, None, Some(file)) => Target::File(file.clone()),
             (_, Some(output), _) => Target::File(output.into()),
@@ -224,6 +206,7 @@ impl Plan {
         let named = name.as_deref().map(Path::new).or(file.as_deref());
         let by_name = named.map_or(Format::Binary, Format::from_path);
         Ok(Plan {
+            access,
             input_format: arguments.input_type.map_or(by_name, Format::from),
             output_format: arguments.output_type.map_or(by_name, Format::from),
             extract,
@@ -257,11 +240,10 @@ impl Plan {
             query::parse_path(path).map_err(|error| from_core(error, false).at("--extract"))?;
         }
         let bytes = read.unwrap_or_else(|| self.read(process))?;
-        let settings = settings(process)?;
-        let in_argo_cd = settings.argo_cd;
+        let watched = self.access.is_watched(process);
         let in_file = |error: sops_core::Error| {
             let error = error.in_file(self.name());
-            from_core(error, in_argo_cd)
+            from_core(error, watched)
         };
         let document = Document::parse(&bytes, self.input_format).map_err(in_file)?;
         version::check(&document.metadata().version)
@@ -269,7 +251,9 @@ impl Plan {
         let callbacks = Callbacks::none()
             .run_commands()
             .prompt(process.ask_passphrase);
-        let keys = Keys::new(&settings, process.var, callbacks)
+        let keys = self
+            .access
+            .keys(process, callbacks)
             .map_err(|error| error.of_kind("configuration"))?;
         let keyring = keys.keyring;
         let opening = |error: sops_core::Error| match (&keys.note, error.kind()) {
@@ -321,13 +305,8 @@ impl Plan {
 
     fn read(&self, process: &mut Process<'_>) -> Result<Vec<u8>> {
         let result = match &self.file {
-            Some(path) => {
-                let parent = process.parent_dir.as_deref();
-                Policy::new(&settings(process)?, &process.dir, parent)
-                    .map_err(|error| error.of_kind("configuration"))?
-                    .read(path, read::MAX_BYTES)
-            }
-            None => read::stream(process.stdin).map_err(Refusal::Io),
+            Some(path) => self.access.read(process, path),
+            None => read::stream(&mut *process.stdin).map_err(Refusal::Io),
         };
         result.map_err(|refusal| {
             let own = Error::new(format!("cannot read {}: {}", self.name(), refusal.reason()))
@@ -338,7 +317,8 @@ impl Plan {
                     own.advise("name a file that can be read, or pipe it to stdin")
                         .with_exit_code(if missing { exit::NO_FILE } else { exit::READ })
                 }
-                refusal => own.advise(refusal.advice()).with_exit_code(exit::READ),
+                Refusal::Setting(error) => error.of_kind("configuration"),
+                Refusal::Forbidden { advice, .. } => own.advise(advice).with_exit_code(exit::READ),
             }
         })
     }
@@ -357,13 +337,9 @@ fn from_core(error: sops_core::Error, shown: bool) -> Error {
     Error::of_core(error, shown).with_exit_code(code)
 }
 
-fn settings(process: &Process<'_>) -> Result<Settings> {
-    Settings::from_vars(process.var).map_err(|error| error.of_kind("configuration"))
-}
-
-fn conflict(message: &str) -> Error {
+fn conflict(access: &dyn Access, message: &str) -> Error {
     Error::new(message)
-        .advise("see `ksops-rs decrypt --help`")
+        .advise(format!("see `{} decrypt --help`", access.program()))
         .with_exit_code(exit::CONFLICT)
         .of_kind("usage")
 }

@@ -4,14 +4,14 @@ use std::{fs::File, io, io::Read, path::Path};
 
 /// The most that is read where nothing else is said: more than any Kubernetes
 /// object holds by far, and an end to `/dev/zero`.
-pub(crate) const MAX_BYTES: usize = 256 << 20;
+pub const MAX_BYTES: usize = 256 << 20;
 
 /// All of a file.
 ///
 /// # Errors
 ///
 /// Those of the operating system; also where it is a directory or too large.
-pub(crate) fn file(path: &Path) -> io::Result<Vec<u8>> {
+pub fn file(path: &Path) -> io::Result<Vec<u8>> {
     opened(File::open(path)?, MAX_BYTES)?.ok_or_else(too_large)
 }
 
@@ -20,7 +20,7 @@ pub(crate) fn file(path: &Path) -> io::Result<Vec<u8>> {
 /// # Errors
 ///
 /// Those of the operating system; also where it is a directory.
-pub(crate) fn opened(mut file: File, most: usize) -> io::Result<Option<Vec<u8>>> {
+pub fn opened(mut file: File, most: usize) -> io::Result<Option<Vec<u8>>> {
     let size = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
     if size > most {
         return Ok(None);
@@ -33,7 +33,7 @@ pub(crate) fn opened(mut file: File, most: usize) -> io::Result<Option<Vec<u8>>>
 /// # Errors
 ///
 /// Those of the operating system; also where it is too large.
-pub(crate) fn stream(stream: &mut dyn Read) -> io::Result<Vec<u8>> {
+pub fn stream(stream: &mut dyn Read) -> io::Result<Vec<u8>> {
     bounded(stream, Vec::new(), MAX_BYTES)?.ok_or_else(too_large)
 }
 

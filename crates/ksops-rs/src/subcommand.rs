@@ -1,0 +1,23 @@
+//! The subcommands by name: the one place where they are named.
+
+use std::ffi::{OsStr, OsString};
+
+use crate::{Process, Result, doctor, install, policy::Tenant};
+
+/// Runs a subcommand; the first argument is its name.
+pub(crate) type Run = fn(&mut Process<'_>, Vec<OsString>) -> Result<()>;
+
+/// They win over a file of the same name.
+const ALL: &[(&str, Run)] = &[
+    ("decrypt", |process, args| {
+        sops_rs::cmd::decrypt::run(process, &Tenant, args)
+    }),
+    ("doctor", doctor::run),
+    ("install", |process, args| install::run(process, &args)),
+];
+
+/// The subcommand of this name.
+pub(crate) fn named(name: &OsStr) -> Option<Run> {
+    let found = ALL.iter().find(|(known, _)| name == *known);
+    found.map(|(_, run)| *run)
+}

@@ -1,0 +1,98 @@
+//! What the program around a command decides: which files it reads, and whose
+//! keys open them.
+
+use std::{io, path::Path};
+
+use sops_core::{Keyring, age::Callbacks};
+
+use crate::{Error, Process, Result, error::io_reason, read};
+
+/// Which files may be read, and where keys come from. A program for one person
+/// is [`Own`]; one that several teams share has rules.
+pub trait Access {
+    /// How the program is called in usage and advice: `sops-rs`.
+    fn program(&self) -> &'static str;
+
+    /// Reads the file that an argument names.
+    ///
+    /// # Errors
+    ///
+    /// Where it is not read, and why.
+    fn read(&self, process: &Process<'_>, path: &Path) -> std::result::Result<Vec<u8>, Refusal>;
+
+    /// The keys that open files.
+    ///
+    /// # Errors
+    ///
+    /// Where a setting makes no sense.
+    fn keys(&self, process: &Process<'_>, callbacks: Callbacks) -> Result<Keys>;
+
+    /// Whether errors are shown to more people than those who run the program.
+    fn is_watched(&self, process: &Process<'_>) -> bool;
+}
+
+/// A keyring, and what is to be said where it opens nothing.
+pub struct Keys {
+    /// The keyring.
+    pub keyring: Keyring,
+    /// One more line of advice.
+    pub note: Option<String>,
+}
+
+/// Why a file is not read.
+#[derive(Debug)]
+pub enum Refusal {
+    /// A rule forbids it.
+    Forbidden {
+        /// Why, as a lower-case fragment.
+        reason: String,
+        /// What a person can do.
+        advice: String,
+    },
+    /// A setting makes no sense.
+    Setting(Error),
+    /// The operating system refuses.
+    Io(io::Error),
+}
+
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Self {
+        Refusal::Io(error)
+    }
+}
+
+impl Refusal {
+    /// Why, as a lower-case fragment.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Refusal::Forbidden { reason, .. } => reason.clone(),
+            Refusal::Setting(error) => error.to_string(),
+            Refusal::Io(error) => io_reason(error),
+        }
+    }
+}
+
+/// The files and keys of whoever runs the program, wherever sops looks.
+pub struct Own;
+
+impl Access for Own {
+    fn program(&self) -> &'static str {
+        "sops-rs"
+    }
+
+    fn read(&self, process: &Process<'_>, path: &Path) -> std::result::Result<Vec<u8>, Refusal> {
+        Ok(read::file(&process.resolve(path))?)
+    }
+
+    fn keys(&self, process: &Process<'_>, callbacks: Callbacks) -> Result<Keys> {
+        Ok(Keys {
+            keyring: Keyring::from_vars(process.var, callbacks),
+            note: None,
+        })
+    }
+
+    fn is_watched(&self, _: &Process<'_>) -> bool {
+        false
+    }
+}
