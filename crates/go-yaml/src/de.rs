@@ -65,6 +65,7 @@ mod entries;
 mod enums;
 mod error;
 mod hints;
+mod located;
 mod node;
 
 use std::cell::{Cell, RefCell};
@@ -75,6 +76,7 @@ use crate::{Document, Kind, Limits, Node, NodeId, parse_first};
 use node::Here;
 
 pub use error::Error;
+pub use located::Located;
 
 /// How deep values may be nested once aliases are followed. Each level takes
 /// stack.

@@ -60,6 +60,8 @@ pub enum ErrorKind {
     Path,
     /// A path leads nowhere.
     NotFound,
+    /// A configuration (`.sops.yaml`) is not one, or says what cannot be done.
+    Config,
 }
 
 impl fmt::Display for ErrorKind {
@@ -78,6 +80,7 @@ impl fmt::Display for ErrorKind {
             ErrorKind::AlreadyEncrypted => "already-encrypted",
             ErrorKind::Path => "path",
             ErrorKind::NotFound => "not-found",
+            ErrorKind::Config => "config",
         })
     }
 }

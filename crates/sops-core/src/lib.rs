@@ -181,6 +181,7 @@
 
 pub mod age;
 pub mod cipher;
+pub mod config;
 mod decrypt;
 mod document;
 mod encrypt;

@@ -88,6 +88,17 @@ pub const SCRYPT_WORK_FACTOR: u8 = 22;
 /// take any number.
 pub const NONCE_SIZE: usize = 64;
 
+/// Bytes of a `.sops.yaml`: 1 MiB. It is written by hand.
+pub const CONFIG_SIZE: usize = 1 << 20;
+
+/// Rules of a `.sops.yaml` that are looked at: 10,000. Each may cost the
+/// compiling of a regex.
+pub const CONFIG_RULES: usize = 10_000;
+
+/// Spaces per level of JSON that a `.sops.yaml` may ask for: 64. sops takes
+/// any number, for each level of each line.
+pub const JSON_INDENT: usize = 64;
+
 /// Bytes of one compiled selection regex: 1 MiB. Matching is linear in the
 /// key's length, but times this.
 pub const REGEX_SIZE: usize = 1 << 20;

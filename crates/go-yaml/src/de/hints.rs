@@ -3,7 +3,7 @@
 use serde::de::Visitor;
 
 use super::node::Here;
-use super::{Deserializer, Error};
+use super::{Deserializer, Error, located};
 
 /// The methods of a `serde::Deserializer` that take nothing but a visitor.
 macro_rules! each_hint {
@@ -71,9 +71,12 @@ impl<'de> serde::Deserializer<'de> for Here<'_, 'de> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
+        if name == located::NAME {
+            return visitor.visit_seq(located::LineAndValue::new(self));
+        }
         visitor.visit_newtype_struct(self)
     }
 

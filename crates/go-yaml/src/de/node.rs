@@ -98,6 +98,12 @@ impl<'s, 'de> Here<'s, 'de> {
         result.map_err(|error| error.at(node))
     }
 
+    /// The line, 0 where nothing was written.
+    pub(super) fn line(self) -> u32 {
+        let node = self.id.and_then(|id| self.all.node(id));
+        node.map_or(0, |node| node.mark.line)
+    }
+
     /// Whether this is null, or an alias of one.
     pub(super) fn is_null(self) -> bool {
         let node = self

@@ -5,5 +5,5 @@ mod read;
 mod tests;
 mod write;
 
-pub(crate) use read::read;
+pub(crate) use read::{decode, read};
 pub(crate) use write::{write, write_value};

@@ -64,7 +64,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Tree> {
 }
 
 /// go-yaml reads UTF-8, and UTF-16 where a byte order mark says so.
-fn decode(bytes: &[u8]) -> Result<Cow<'_, str>> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>> {
     let utf16 = |from: fn([u8; 2]) -> u16| {
         let units = bytes[2..]
             .chunks_exact(2)
