@@ -111,19 +111,16 @@ pub(super) fn matches(rule: &file::Rule, subject: &Path, place: &str) -> Result<
 
 /// At most one of the six.
 fn selection(rule: &file::Rule) -> Result<Option<Rule>> {
-    let texts: [(&String, fn(String) -> Rule); 6] = [
-        (&rule.unencrypted_suffix, Rule::UnencryptedSuffix),
-        (&rule.encrypted_suffix, Rule::EncryptedSuffix),
-        (&rule.unencrypted_regex, Rule::UnencryptedRegex),
-        (&rule.encrypted_regex, Rule::EncryptedRegex),
-        (
-            &rule.unencrypted_comment_regex,
-            Rule::UnencryptedCommentRegex,
-        ),
-        (&rule.encrypted_comment_regex, Rule::EncryptedCommentRegex),
+    let rules = [
+        Rule::UnencryptedSuffix(rule.unencrypted_suffix.clone()),
+        Rule::EncryptedSuffix(rule.encrypted_suffix.clone()),
+        Rule::UnencryptedRegex(rule.unencrypted_regex.clone()),
+        Rule::EncryptedRegex(rule.encrypted_regex.clone()),
+        Rule::UnencryptedCommentRegex(rule.unencrypted_comment_regex.clone()),
+        Rule::EncryptedCommentRegex(rule.encrypted_comment_regex.clone()),
     ];
-    let named = texts.into_iter().filter(|(text, _)| !text.is_empty());
-    let rules: Vec<Rule> = named.map(|(text, rule)| rule(text.clone())).collect();
+    let named = rules.into_iter().filter(|rule| !rule.field().1.is_empty());
+    let rules: Vec<Rule> = named.collect();
     match rules.as_slice() {
         [] => Ok(None),
         [rule] => Ok(Some(rule.clone())),
