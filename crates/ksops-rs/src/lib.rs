@@ -134,3 +134,8 @@ fn context(process: &Process<'_>) -> Result<Context> {
         process.parent_dir.as_deref(),
     )
 }
+
+/// The examples of README.md, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeDoctests;

@@ -7,12 +7,17 @@
 //! Nothing here reads the environment, runs a program or asks a person for a
 //! passphrase unless the caller says so by name.
 
+mod absent;
 mod advice;
 mod callbacks;
+#[cfg(feature = "post-quantum")]
 mod hybrid;
 mod identity;
 mod keyring;
+mod once;
 mod source;
+#[cfg(feature = "ssh")]
+mod ssh;
 mod unwrap;
 mod vars;
 mod wrap;
@@ -29,6 +34,10 @@ use crate::{
     },
     shown::printable,
 };
+#[cfg(not(feature = "post-quantum"))]
+use absent::hybrid;
+#[cfg(not(feature = "ssh"))]
+use absent::ssh;
 use identity::{Identity, Words};
 use source::{Kind, Source};
 

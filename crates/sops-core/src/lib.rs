@@ -208,3 +208,8 @@ pub use format::{Format, Style};
 pub use go_yaml::Timestamp;
 pub use keys::Keyring;
 pub use placeholder::{Placeholders, Slot};
+
+/// The examples of README.md, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeDoctests;

@@ -68,3 +68,8 @@ fn help() -> String {
         names.join(", ")
     )
 }
+
+/// The examples of README.md, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeDoctests;

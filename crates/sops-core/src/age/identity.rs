@@ -160,7 +160,7 @@ fn is_plugin(word: &str) -> bool {
 }
 
 /// The bytes as text, if they are UTF-8 without a byte order mark.
-fn text(bytes: &[u8]) -> Result<&str, Bad> {
+pub(super) fn text(bytes: &[u8]) -> Result<&str, Bad> {
     let bad = |flaw| Err(Bad { line: None, flaw });
     // Keys are ASCII: without a mark, every other byte of UTF-16 is zero.
     let zeros_at = |parity| {
@@ -235,60 +235,5 @@ fn diagnose(line: &str) -> Flaw {
         Flaw::Base64
     } else {
         Flaw::Unknown
-    }
-}
-
-/// An SSH private key, perhaps encrypted.
-pub(super) enum Ssh {
-    Open(Identity),
-    Encrypted {
-        recipient: String,
-        key: Box<age::ssh::EncryptedKey>,
-    },
-}
-
-/// Reads an SSH private key: OpenSSH's form, or PKCS #1 of an RSA key.
-pub(super) fn parse_ssh(bytes: &[u8]) -> Result<Ssh, Flaw> {
-    let text = text(bytes).map_err(|bad| bad.flaw)?;
-    let Some(start) = text.find("-----BEGIN ") else {
-        return Err(if text.to_ascii_uppercase().contains("AGE-SECRET-KEY-") {
-            Flaw::AgeIdentity
-        } else if text.trim_start().starts_with("ssh-") {
-            Flaw::PublicKey
-        } else {
-            Flaw::NotSsh
-        });
-    };
-    let pem = Zeroizing::new(text.get(start..).unwrap_or_default().replace("\r\n", "\n"));
-    if pem.starts_with("-----BEGIN AGE ") {
-        return Err(Flaw::AgeIdentity);
-    } else if pem.starts_with("-----BEGIN PGP ") {
-        return Err(Flaw::PgpKey);
-    } else if !["OPENSSH", "RSA"]
-        .iter()
-        .any(|form| pem.starts_with(&format!("-----BEGIN {form} PRIVATE KEY-----")))
-    {
-        return Err(Flaw::SshForm);
-    }
-    let key =
-        age::ssh::Identity::from_buffer(pem.as_bytes(), None).map_err(|_| Flaw::SshDamaged)?;
-    let recipient = || {
-        age::ssh::Recipient::try_from(key.clone())
-            .map(|r| r.to_string())
-            .map_err(|_| Flaw::SshKind)
-    };
-    match &key {
-        age::ssh::Identity::Unencrypted(_) => {
-            let recipient = recipient()?;
-            Ok(Ssh::Open(Identity::new(recipient, Arc::new(key))))
-        }
-        age::ssh::Identity::Encrypted(encrypted) => Ok(Ssh::Encrypted {
-            recipient: recipient()?,
-            key: Box::new(encrypted.clone()),
-        }),
-        age::ssh::Identity::Unsupported(age::ssh::UnsupportedKey::EncryptedPem) => {
-            Err(Flaw::SshForm)
-        }
-        age::ssh::Identity::Unsupported(_) => Err(Flaw::SshKind),
     }
 }

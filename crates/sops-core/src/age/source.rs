@@ -10,17 +10,13 @@ use std::{
 };
 
 use age::{DecryptError, armor::ArmoredReader, secrecy::SecretString};
-use age_core::format::{FileKey, Stanza};
-use base64::{
-    Engine,
-    prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD},
-};
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::{
     callbacks::{Callbacks, KeyCommand, program_name},
-    identity::{self, Identity, Parsed, Ssh, Words},
+    identity::{self, Identity, Parsed, Words},
+    once::Once,
+    ssh,
 };
 use crate::{
     keys::{Effort, Flaw, Found, Location},
@@ -49,7 +45,7 @@ enum Content {
     None(Found),
     Identities(Parsed),
     LockedFile(LockedFile),
-    LockedSsh(Arc<LockedSsh>),
+    LockedSsh(Arc<ssh::Locked>),
     Command(Command),
 }
 
@@ -146,40 +142,6 @@ impl Source {
     }
 }
 
-/// What is had once, at the first need: kept where it was had, and tried again
-/// where it was not and that was forgotten.
-struct Once<T>(Mutex<Option<Result<Arc<T>, Found>>>);
-
-impl<T> Default for Once<T> {
-    fn default() -> Self {
-        Once(Mutex::new(None))
-    }
-}
-
-impl<T> Once<T> {
-    fn lock(&self) -> MutexGuard<'_, Option<Result<Arc<T>, Found>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn get_or(&self, make: impl FnOnce() -> Result<T, Found>) -> Result<Arc<T>, Found> {
-        self.lock()
-            .get_or_insert_with(|| make().map(Arc::new))
-            .clone()
-    }
-
-    /// What there is so far.
-    fn get(&self) -> Option<Result<Arc<T>, Found>> {
-        self.lock().clone()
-    }
-
-    fn forget_failure(&self) {
-        let mut slot = self.lock();
-        if matches!(*slot, Some(Err(_))) {
-            *slot = None;
-        }
-    }
-}
-
 impl Content {
     fn read(kind: Kind, bytes: &[u8], name: &str, callbacks: &Arc<Callbacks>) -> Self {
         match kind {
@@ -193,16 +155,9 @@ impl Content {
                 Ok(parsed) => Content::Identities(parsed),
                 Err(bad) => Content::None(bad.into()),
             },
-            Kind::Ssh => match identity::parse_ssh(bytes) {
-                Ok(Ssh::Open(identity)) => Content::Identities(vec![identity].into()),
-                Ok(Ssh::Encrypted { recipient, key }) => Content::LockedSsh(Arc::new(LockedSsh {
-                    name: name.into(),
-                    tag: ssh_tag(&recipient),
-                    recipient,
-                    key,
-                    callbacks: Arc::clone(callbacks),
-                    unlocked: Once::default(),
-                })),
+            Kind::Ssh => match ssh::parse(bytes, name, callbacks) {
+                Ok(ssh::Key::Open(identity)) => Content::Identities(vec![identity].into()),
+                Ok(ssh::Key::Locked(locked)) => Content::LockedSsh(locked),
                 Err(flaw) => Content::None(Found::Bad { line: None, flaw }),
             },
         }
@@ -216,7 +171,7 @@ impl Content {
                 unlocked.map_or(Vec::new(), |parsed| parsed.identities.clone())
             }
             (Content::LockedSsh(ssh), Effort::Person) => {
-                vec![Identity::new(ssh.recipient.clone(), Arc::clone(ssh) as _)]
+                vec![ssh::Locked::identity(ssh)]
             }
             (Content::Command(command), Effort::Command) => {
                 command.identities(Effort::AtHand, recipient)
@@ -235,11 +190,7 @@ impl Content {
                 Some(Ok(parsed)) => identity::found(&parsed),
                 Some(Err(found)) => found,
             },
-            Content::LockedSsh(ssh) => match ssh.unlocked.get() {
-                None => Found::Locked,
-                Some(Ok(_)) => Found::of(vec![ssh.recipient.clone()], 0),
-                Some(Err(found)) => found,
-            },
+            Content::LockedSsh(ssh) => ssh.found(),
             Content::Command(command) => command.found(),
         }
     }
@@ -248,7 +199,7 @@ impl Content {
         match self {
             Content::None(_) | Content::Identities(_) => {}
             Content::LockedFile(file) => file.unlocked.forget_failure(),
-            Content::LockedSsh(ssh) => ssh.unlocked.forget_failure(),
+            Content::LockedSsh(ssh) => ssh.forget_failure(),
             Content::Command(command) => command.forget_failures(),
         }
     }
@@ -297,49 +248,8 @@ impl LockedFile {
     }
 }
 
-/// An SSH key that is encrypted with a passphrase. It is asked for when a
-/// stanza is met that names this key.
-struct LockedSsh {
-    name: String,
-    recipient: String,
-    tag: Option<String>,
-    key: Box<age::ssh::EncryptedKey>,
-    callbacks: Arc<Callbacks>,
-    unlocked: Once<Identity>,
-}
-
-/// What a stanza names an SSH key by: the start of its hash (C2SP age,
-/// ssh recipients).
-fn ssh_tag(recipient: &str) -> Option<String> {
-    let key = BASE64_STANDARD.decode(recipient.split(' ').nth(1)?).ok()?;
-    let hash = Sha256::digest(key);
-    Some(BASE64_STANDARD_NO_PAD.encode(hash.get(..4)?))
-}
-
-impl LockedSsh {
-    fn try_unlock(&self) -> Result<Identity, Found> {
-        let passphrase = self.callbacks.ask(&self.name)?;
-        let key = self
-            .key
-            .decrypt(passphrase)
-            .map_err(|_| Found::WrongPassphrase)?;
-        let key = Arc::new(age::ssh::Identity::from(key));
-        Ok(Identity::new(self.recipient.clone(), key))
-    }
-}
-
-impl age::Identity for LockedSsh {
-    fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, DecryptError>> {
-        if !stanza.tag.starts_with("ssh-") || stanza.args.first() != self.tag.as_ref() {
-            return None;
-        }
-        let unlocked = self.unlocked.get_or(|| self.try_unlock());
-        unlocked.ok()?.unwrap_stanza(stanza)
-    }
-}
-
 impl Callbacks {
-    fn ask(&self, name: &str) -> Result<SecretString, Found> {
+    pub(super) fn ask(&self, name: &str) -> Result<SecretString, Found> {
         let prompt = self.prompt.as_ref().ok_or(Found::NeedsPassphrase)?;
         let passphrase = prompt(name).ok_or(Found::NeedsPassphrase)?;
         Ok(SecretString::from(passphrase.as_str()))

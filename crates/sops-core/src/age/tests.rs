@@ -326,7 +326,7 @@ fn lines_of_identity_files() {
 
 #[test]
 fn ssh_keys_that_cannot_be_used() {
-    let flaw = |text: &str| match identity::parse_ssh(text.as_bytes()) {
+    let flaw = |text: &str| match ssh::parse(text.as_bytes(), "", &Arc::default()) {
         Ok(_) => panic!("accepted"),
         Err(flaw) => flaw,
     };
@@ -339,8 +339,8 @@ fn ssh_keys_that_cannot_be_used() {
     assert_eq!(flaw(&good[..good.len() / 2]), Flaw::SshDamaged);
     let crlf = good.replace('\n', "\r\n");
     assert!(matches!(
-        identity::parse_ssh(crlf.as_bytes()),
-        Ok(identity::Ssh::Open(_))
+        ssh::parse(crlf.as_bytes(), "", &Arc::default()),
+        Ok(ssh::Key::Open(_))
     ));
 }
 
@@ -699,7 +699,7 @@ proptest! {
     #[test]
     fn any_text_is_parsed_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), text in "[\"' A-Z0-9a-z\n-]{0,80}") {
         let _ = identity::parse(&bytes, Words::One);
-        let _ = identity::parse_ssh(&bytes);
+        let _ = ssh::parse(&bytes, "", &Arc::default());
         let _ = identity::parse(text.as_bytes(), Words::Several);
         let _ = identity::parse(format!("AGE-SECRET-KEY-{text}").as_bytes(), Words::One);
         let _ = wrap(b"x", &text);

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use age::armor::{ArmoredWriter, Format};
 
-use super::hybrid;
+use super::{absent, hybrid, ssh};
 use crate::{
     keys::{KeyError, Reason},
     shown::shorten,
@@ -55,7 +55,18 @@ fn parse(text: &str) -> Result<Box<dyn age::Recipient>, KeyError> {
         failure(format!("{}: not a valid {what}", shorten(text)))
             .advise("copy the recipient again, all of it")
     };
-    if text.starts_with(hybrid::RECIPIENT_PREFIX) {
+    if let Some(feature) = absent::feature_of(text) {
+        Err(KeyError::new(
+            Reason::Unsupported,
+            format!(
+                "{}: this program was built without {feature}",
+                shorten(text)
+            ),
+        )
+        .advise(format!(
+            "use a program that was built with the feature {feature}"
+        )))
+    } else if text.starts_with(hybrid::RECIPIENT_PREFIX) {
         hybrid::Recipient::parse(text)
             .map(|r| Box::new(r) as _)
             .ok_or_else(|| damaged("post-quantum age recipient"))
@@ -71,9 +82,8 @@ fn parse(text: &str) -> Result<Box<dyn age::Recipient>, KeyError> {
             .map(|r| Box::new(r) as _)
             .map_err(|_| damaged("age recipient"))
     } else if text.starts_with("ssh-") {
-        text.parse::<age::ssh::Recipient>()
-            .map(|r| Box::new(r) as _)
-            .map_err(|_| damaged("SSH recipient (ssh-ed25519, or ssh-rsa of 2048 to 4096 bits)"))
+        ssh::recipient(text)
+            .ok_or_else(|| damaged("SSH recipient (ssh-ed25519, or ssh-rsa of 2048 to 4096 bits)"))
     } else if text.to_ascii_uppercase().starts_with("AGE-SECRET-KEY-") {
         Err(
             failure("a private key stands where a recipient belongs").advise(
