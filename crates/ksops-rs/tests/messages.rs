@@ -486,8 +486,8 @@ fn decrypting_by_hand_fails() {
     let text = folder.decrypt(1, &["secret.enc.yaml"]);
     let dir = fs::canonicalize(folder.path()).unwrap();
     assert_snapshot!(text.replace(dir.to_str().unwrap(), "DIR"), @"
-    error: DIR/.sops.yaml: line 1: not a sops configuration
-    mend it (`creation_rules` is a list, `stores.yaml.indent` a number), or decrypt from another directory
+    error: DIR/.sops.yaml: line 2: did not find expected node content
+    mend it there, or name another configuration; `creation_rules` and `stores` are keys of one mapping
     ");
     fs::remove_file(folder.path().join(".sops.yaml")).unwrap();
     let run = folder.program().arg("decrypt").stdin(Unreadable).run();

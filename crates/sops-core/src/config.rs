@@ -92,7 +92,13 @@ impl Config {
             return Err(Error::new(ErrorKind::Limit, message)
                 .advise("name the configuration that was meant, or split the folder"));
         }
-        let text = decode(bytes).map_err(|error| error.or_advise("save it as UTF-8"))?;
+        let text = decode(bytes).map_err(|error| {
+            let own = Error::new(ErrorKind::Config, error.message()).advise("save it as UTF-8");
+            match error.line() {
+                Some(line) => own.at_line(line),
+                None => own,
+            }
+        })?;
         let bounds = go_yaml::Limits::default();
         let file: File = de::from_str(&text, &bounds).map_err(|error| refused(&error))?;
         let rules = [

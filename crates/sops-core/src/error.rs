@@ -80,7 +80,7 @@ impl fmt::Display for ErrorKind {
             ErrorKind::AlreadyEncrypted => "already-encrypted",
             ErrorKind::Path => "path",
             ErrorKind::NotFound => "not-found",
-            ErrorKind::Config => "config",
+            ErrorKind::Config => "configuration",
         })
     }
 }

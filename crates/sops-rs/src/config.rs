@@ -1,57 +1,55 @@
-//! The part of `.sops.yaml` that concerns decrypting: `stores.*.indent`
-//! (sops-cli §6).
+//! Finding `.sops.yaml` (sops-config §1). What it says is read by
+//! [`sops_core::config`].
 
 use std::{
     io,
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
-use sops_core::Style;
+use sops_core::{Format, Style, config::Config};
 
 use crate::{Error, Result, error::path_name, read};
 
 /// How many directories upward sops looks.
 const MAX_LEVELS: usize = 100;
 
-#[derive(Deserialize, Default)]
-struct Config {
-    #[serde(default)]
-    stores: Option<Stores>,
-    /// Of no concern here, but broken where it is no list.
-    #[serde(default, rename = "creation_rules")]
-    _creation_rules: Option<Vec<serde::de::IgnoredAny>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Stores {
-    yaml: Option<Indent>,
-    json: Option<Indent>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Indent {
-    indent: Option<i64>,
-}
-
-/// A style, and what to warn of.
-#[derive(Debug, PartialEq)]
+/// A configuration, and what to warn of.
+#[derive(Debug, Default)]
 pub(crate) struct Found {
-    pub(crate) style: Style,
+    /// Empty where there is none.
+    pub(crate) config: Config,
+    /// Where it was found.
+    pub(crate) path: Option<PathBuf>,
     pub(crate) warning: Option<String>,
 }
 
-/// The style that a configuration asks for: the one that is `named` (by
-/// `SOPS_CONFIG`), else the nearest `.sops.yaml` at or above `dir`; that of
-/// sops 3.13 where there is none.
+impl Found {
+    /// How files of this format are to be written.
+    ///
+    /// # Errors
+    ///
+    /// Where the configuration asks for what cannot be done.
+    pub(crate) fn style(&self, format: Format) -> Result<Style> {
+        self.config.style(format).map_err(|error| self.blame(error))
+    }
+
+    /// An error that is about the configuration.
+    fn blame(&self, error: sops_core::Error) -> Error {
+        let own = Error::from(error).of_kind("configuration");
+        match &self.path {
+            Some(path) => own.at(path_name(path)).about(path_name(path)),
+            None => own,
+        }
+    }
+}
+
+/// The configuration that is `named` (by `SOPS_CONFIG`), else the nearest
+/// `.sops.yaml` at or above `dir`; an empty one where there is none.
 ///
 /// # Errors
 ///
 /// Where the file cannot be read or is not a configuration.
 pub(crate) fn find(dir: &Path, named: Option<PathBuf>) -> Result<Found> {
-    let mut style = Style::default();
     let (path, misnamed) = match named {
         Some(path) => (Some(path), None),
         None => search(dir),
@@ -66,15 +64,17 @@ pub(crate) fn find(dir: &Path, named: Option<PathBuf>) -> Result<Found> {
             path_name(&misnamed)
         )
     });
-    if let Some(path) = path {
-        let bytes = read::file(&path)
-            .map_err(|error| Error::io(format_args!("cannot read {}", path_name(&path)), &error))?;
-        apply(&bytes, &mut style).map_err(|reason| {
-            Error::new(format!("{}: {reason}", path_name(&path)))
-                .advise("mend it (`creation_rules` is a list, `stores.yaml.indent` a number), or decrypt from another directory")
-        })?;
+    let mut found = Found {
+        path,
+        warning,
+        ..Found::default()
+    };
+    if let Some(path) = &found.path {
+        let bytes = read::file(path)
+            .map_err(|error| Error::io(format_args!("cannot read {}", path_name(path)), &error))?;
+        found.config = Config::parse(&bytes).map_err(|error| found.blame(error))?;
     }
-    Ok(Found { style, warning })
+    Ok(found)
 }
 
 /// The nearest `.sops.yaml`, and a `.sops.yml` passed on the way to it.
@@ -96,87 +96,15 @@ fn search(dir: &Path) -> (Option<PathBuf>, Option<PathBuf>) {
     (None, misnamed)
 }
 
-fn apply(bytes: &[u8], style: &mut Style) -> std::result::Result<(), String> {
-    // Go reads the first document and stops.
-    let Some(document) = serde_yaml::Deserializer::from_slice(bytes).next() else {
-        return Ok(());
-    };
-    let config = Option::<Config>::deserialize(document)
-        .map_err(|error| not_a_configuration(&error))?
-        .unwrap_or_default();
-    let stores = config.stores.unwrap_or_default();
-    let indent = |store: Option<Indent>| store.and_then(|store| store.indent);
-    match indent(stores.yaml) {
-        None | Some(0) => {}
-        Some(spaces @ 2..=9) => style.yaml_indent = usize::try_from(spaces).unwrap_or(4),
-        Some(i64::MIN..0) => {
-            return Err("stores.yaml.indent is negative".into());
-        }
-        Some(_) => style.yaml_indent = 2,
-    }
-    match indent(stores.json) {
-        None | Some(-1) => {}
-        Some(spaces) => {
-            style.json_indent = usize::try_from(spaces)
-                .ok()
-                .filter(|&spaces| spaces <= 64)
-                .map(Some)
-                .ok_or("stores.json.indent is not between -1 (a tab) and 64")?;
-        }
-    }
-    Ok(())
-}
-
-/// Without the text of the error: it quotes the file, and anything may have
-/// been named `.sops.yaml`.
-fn not_a_configuration(error: &serde_yaml::Error) -> String {
-    let line = error
-        .location()
-        .map_or(String::new(), |at| format!("line {}: ", at.line()));
-    format!("{line}not a sops configuration")
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
 
     use super::*;
 
-    fn read(text: &str) -> std::result::Result<(usize, Option<usize>), String> {
-        let mut style = Style::default();
-        apply(text.as_bytes(), &mut style)?;
-        Ok((style.yaml_indent, style.json_indent))
-    }
-
-    #[test]
-    fn indents_are_those_of_sops() {
-        assert_eq!(read(""), Ok((4, None)));
-        assert_eq!(read("# nothing\n"), Ok((4, None)));
-        assert_eq!(read("creation_rules:\n- age: x\n"), Ok((4, None)));
-        assert_eq!(read("stores: {yaml: {indent: 2}}"), Ok((2, None)));
-        assert_eq!(read("stores: {yaml: {indent: 0}}"), Ok((4, None)));
-        assert_eq!(read("stores: {yaml: {indent: 1}}"), Ok((2, None)));
-        assert_eq!(read("stores: {yaml: {indent: 10}}"), Ok((2, None)));
-        assert_eq!(read("stores: {json: {indent: 0}}"), Ok((4, Some(0))));
-        assert_eq!(read("stores: {json: {indent: 3}}"), Ok((4, Some(3))));
-        assert_eq!(read("stores: {json: {indent: -1}}"), Ok((4, None)));
-        assert_eq!(read("stores:\n---\nstores: 1"), Ok((4, None)));
-        assert_eq!(read("stores: {other: {}, json: }"), Ok((4, None)));
-    }
-
-    #[test]
-    fn a_broken_configuration_is_an_error() {
-        for text in [
-            "a: [",
-            "stores: 1",
-            "stores: {yaml: {indent: x}}",
-            "stores: {yaml: {indent: -1}}",
-            "stores: {json: {indent: -2}}",
-            "creation_rules: 5",
-            "just a text",
-        ] {
-            assert!(read(text).is_err(), "{text:?}");
-        }
+    fn yaml_indent(dir: &Path, named: Option<PathBuf>) -> usize {
+        let found = find(dir, named).unwrap();
+        found.style(Format::Yaml).unwrap().yaml_indent
     }
 
     #[test]
@@ -184,36 +112,49 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let deep = root.path().join("a/b");
         fs::create_dir_all(&deep).unwrap();
-        fs::write(
-            root.path().join(".sops.yaml"),
-            "stores: {yaml: {indent: 3}}",
-        )
-        .unwrap();
+        let write = |name: &str, text: &str| fs::write(root.path().join(name), text).unwrap();
+        write(".sops.yaml", "stores: {yaml: {indent: 3}}");
         let found = find(&deep, None).unwrap();
-        assert_eq!((found.style.yaml_indent, found.warning), (3, None));
+        assert_eq!(found.warning, None);
+        assert_eq!(yaml_indent(&deep, None), 3);
 
-        fs::write(root.path().join("a/.sops.yml"), "").unwrap();
+        write("a/.sops.yml", "");
         let warning = find(&deep, None).unwrap().warning.unwrap();
         assert!(warning.contains("a/.sops.yml is ignored"), "{warning}");
         assert!(warning.contains(".sops.yaml is used instead"), "{warning}");
 
-        fs::write(
-            root.path().join("a/.sops.yaml"),
-            "stores: {yaml: {indent: 5}}",
-        )
-        .unwrap();
-        assert_eq!(find(&deep, None).unwrap().style.yaml_indent, 5);
+        write("a/.sops.yaml", "stores: {yaml: {indent: 5}}");
+        assert_eq!(yaml_indent(&deep, None), 5);
+        let merged = "x: &x {indent: 0o7}\nstores: {yaml: {<<: *x}}";
+        write("a/.sops.yaml", merged);
+        assert_eq!(yaml_indent(&deep, None), 7);
 
         let named = root.path().join(".sops.yaml");
-        assert_eq!(find(&deep, Some(named)).unwrap().style.yaml_indent, 3);
+        assert_eq!(yaml_indent(&deep, Some(named)), 3);
         assert!(find(&deep, Some(deep.join("none"))).is_err());
 
         fs::create_dir(deep.join(".sops.yaml")).unwrap();
-        assert!(
-            find(&deep, None)
-                .unwrap_err()
-                .to_string()
-                .contains("directory")
+        let error = find(&deep, None).unwrap_err();
+        assert!(error.to_string().contains("directory"), "{error}");
+    }
+
+    #[test]
+    fn a_broken_configuration_is_an_error_that_names_it() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join(".sops.yaml");
+        fs::write(&path, "stores: {yaml: {indent: secret}, json: {}}").unwrap();
+        let error = find(root.path(), None).unwrap_err().to_string();
+        let expected = format!(
+            "{}: line 1: stores.yaml.indent: expected an integer, found text\nwrite a number without quotes",
+            path.display()
         );
+        assert_eq!(error, expected);
+
+        // Only where it is needed.
+        fs::write(&path, "stores: {json: {indent: -7}}").unwrap();
+        let found = find(root.path(), None).unwrap();
+        assert!(found.style(Format::Yaml).is_ok());
+        let error = found.style(Format::Json).unwrap_err().to_string();
+        assert!(error.starts_with(path.to_str().unwrap()), "{error}");
     }
 }

@@ -297,10 +297,12 @@ impl<'a> Plan<'a> {
             .filter(|path| !path.is_empty())
             .map(|path| process.resolve(Path::new(&path)));
         let found = config::find(&dir, named).map_err(|error| error.of_kind("configuration"))?;
-        if let Some(warning) = found.warning {
-            self.messages.warn(process, &warning);
+        if let Some(warning) = &found.warning {
+            self.messages.warn(process, warning);
         }
-        Ok(found.style)
+        found
+            .style(self.output_format)
+            .map_err(|error| error.of_kind("configuration"))
     }
 
     fn read(&self, process: &mut Process<'_>) -> Result<Vec<u8>> {
