@@ -149,11 +149,7 @@ pub fn encrypt_secret(document: &Document<Plain>) -> Result<Vec<u8>> {
 
 fn encrypt_by(document: &Document<Plain>, rule: Rule) -> Result<Vec<u8>> {
     document.encrypt(
-        &EncryptOptions {
-            key_groups: vec![vec![sops_core::keys::Recipient::age(RECIPIENT)]],
-            rule,
-            ..EncryptOptions::default()
-        },
+        &EncryptOptions::new([sops_core::keys::Recipient::age(RECIPIENT)]).with_rule(rule),
         &sops_core::Keyring::new(),
     )
 }
@@ -184,10 +180,7 @@ mod tests {
                     .and_then(|document| document.decrypt(&keyring()))
                     .unwrap();
                 // A decrypted comment stands above its value, as in sops.
-                let style = Style {
-                    inline_comments: false,
-                    ..Style::default()
-                };
+                let style = Style::default().with_inline_comments(false);
                 assert_eq!(
                     opened.to_bytes(format, &style).unwrap(),
                     plain.to_bytes(format, &style).unwrap(),

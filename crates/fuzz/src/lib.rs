@@ -73,10 +73,7 @@ fn encrypted() -> &'static str {
     static FILE: OnceLock<String> = OnceLock::new();
     FILE.get_or_init(|| {
         let plain = Document::parse_plain(br#"{"a": "x"}"#, Format::Json).expect("JSON");
-        let options = EncryptOptions {
-            key_groups: vec![vec![sops_core::keys::Recipient::age(RECIPIENT)]],
-            ..EncryptOptions::default()
-        };
+        let options = EncryptOptions::new([sops_core::keys::Recipient::age(RECIPIENT)]);
         let bytes = plain
             .encrypt(&options, &Keyring::new())
             .expect("a recipient is there");
@@ -192,10 +189,7 @@ fn file(data: &[u8], format: Format) {
 /// Writes a document in every format. In its own it must read back.
 fn convert(document: &Document<Plain>) {
     for inline_comments in [true, false] {
-        let style = Style {
-            inline_comments,
-            ..Style::default()
-        };
+        let style = Style::default().with_inline_comments(inline_comments);
         for format in FORMATS {
             let written = document.to_bytes(format, &style);
             if format != document.format() {

@@ -26,11 +26,7 @@ use crate::{
 };
 
 /// How KSOPS 4.5.1 writes decrypted files: as sops 3.12 does.
-const STYLE: Style = Style {
-    yaml_indent: 4,
-    json_indent: None,
-    inline_comments: false,
-};
+const STYLE: Style = Style::DEFAULT.with_inline_comments(false);
 
 /// What decrypting needs besides the generator.
 #[derive(Debug)]

@@ -36,12 +36,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
 
     let document = Document::<Plain>::parse_plain(&fs::read(plain)?, Format::from_path(plain))?;
-    let options = EncryptOptions {
-        key_groups: vec![recipients],
-        rule,
-        format: Some(Format::from_path(encrypted)),
-        ..EncryptOptions::default()
-    };
+    let options = EncryptOptions::new(recipients)
+        .with_rule(rule)
+        .with_format(Format::from_path(encrypted));
     fs::write(encrypted, document.encrypt(&options, &Keyring::new())?)?;
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::{
     mac::{self, Mac, with_plaintext},
     metadata::Metadata,
     selection::Selection,
-    tree::{Comment, Mapping, Value},
+    tree::{Comment, Mapping, Text, Value},
     walk::{Place, Visitor, walk},
 };
 
@@ -169,32 +169,43 @@ pub(crate) fn check_mac(
     cipher: &Cipher,
     nonces: Option<&mut Nonces>,
 ) -> Result<()> {
-    const ADVICE: &str = "the file was changed after it was encrypted: restore it from version \
-                          control, and make changes with `sops edit`";
-    let error = |message: &str| Error::new(ErrorKind::Mac, message).advise(ADVICE);
+    let stored = open_mac(metadata, cipher, nonces)?;
+    let computed = computed.finish();
+    if !mac::equal(stored.as_bytes(), computed.as_bytes()) {
+        return Err(mac_error("the MAC does not match the values"));
+    }
+    Ok(())
+}
+
+fn mac_error(message: &str) -> Error {
+    Error::new(ErrorKind::Mac, message).advise(
+        "the file was changed after it was encrypted: restore it from version control, and make \
+         changes with `sops edit`",
+    )
+}
+
+/// A file's MAC as it says itself.
+pub(crate) fn open_mac(
+    metadata: &Metadata,
+    cipher: &Cipher,
+    nonces: Option<&mut Nonces>,
+) -> Result<Text> {
+    let error = |message: &str| mac_error(message).at_key("sops.mac");
     if metadata.mac.is_empty() {
-        return Err(error("the file has no MAC").at_key("sops.mac"));
+        return Err(error("the file has no MAC"));
     }
     let aad = metadata.last_modified.to_rfc3339_seconds();
     let mut nonce = Vec::new();
     let stored = cipher
         .open(metadata.mac.as_bytes(), aad.as_bytes(), Some(&mut nonce))
-        .map_err(|why| {
-            error("the MAC cannot be decrypted")
-                .at_key("sops.mac")
-                .because(why)
-        })?;
+        .map_err(|why| error("the MAC cannot be decrypted").because(why))?;
     let Opened::Value(Value::String(stored)) = stored else {
-        return Err(error("the MAC is not a string").at_key("sops.mac"));
+        return Err(error("the MAC is not a string"));
     };
-    let computed = computed.finish();
-    if !mac::equal(stored.as_bytes(), computed.as_bytes()) {
-        return Err(error("the MAC does not match the values"));
-    }
     if let Some(nonces) = nonces {
         nonces.keep("str", aad.as_bytes(), stored.as_bytes(), &nonce);
     }
-    Ok(())
+    Ok(stored)
 }
 
 struct Opener<'a> {
@@ -287,8 +298,11 @@ impl Visitor for Opener<'_> {
         if place.selected && !comment.text.is_empty() {
             match self.open(comment.text.as_bytes(), place.aad) {
                 Ok(Opened::Comment(text)) => {
+                    // As in sops, it moves to the line above; in a file that
+                    // is being edited it stays, as long as it is one line.
+                    let stays = self.nonces.is_some() && !text.contains(&b'\n');
+                    comment.inline &= stays;
                     comment.text = text.into();
-                    comment.inline = false;
                 }
                 // Ancient releases; then the place is kept too.
                 Ok(Opened::Value(Value::String(text))) => comment.text = text,

@@ -8,37 +8,32 @@ use crate::{
     Error, ErrorKind, Format, Result, Style, Timestamp,
     cipher::{Cipher, NONCE_SIZE},
     decrypt::{self, Nonces, check_mac, kind_of},
+    editing::Recipients,
     format,
-    keys::{DataKey, KeyError, Keyring, Reason, Recipient, Secret, shamir},
-    limits,
+    keys::{DataKey, Keyring, Recipient},
     mac::{Mac, with_plaintext},
-    metadata::{KeyGroup, Metadata, Rule},
+    metadata::{Metadata, Rule, version},
     selection::{Selection, compile},
-    shown::{push_printable, shorten},
+    shown::push_printable,
     tree::{Comment, Mapping, Tree, Value},
     walk::{Place, Visitor, walk},
 };
-
-/// The release of sops whose files ours are like.
-const VERSION: &str = "3.13.2";
 
 /// For whom and how [`Document::encrypt`](crate::Document::encrypt) encrypts.
 ///
 /// ```
 /// use sops_core::{EncryptOptions, keys::Recipient, metadata::Rule};
-/// let options = EncryptOptions {
-///     key_groups: vec![vec![Recipient::age("age1…")]],
-///     rule: Rule::EncryptedRegex("^(data|stringData)$".into()),
-///     ..EncryptOptions::default()
-/// };
+/// let options = EncryptOptions::new([Recipient::age("age1…")])
+///     .with_rule(Rule::EncryptedRegex("^(data|stringData)$".into()));
 /// ```
 #[derive(Clone, Default, Debug)]
+#[non_exhaustive]
 pub struct EncryptOptions {
     /// The recipients of each key group. One group is the rule; with more, the
     /// data key is split between them.
     pub key_groups: Vec<Vec<Recipient>>,
-    /// How many groups must be opened to decrypt; 0 means all of them. Of no
-    /// effect with one group.
+    /// How many groups must be opened to decrypt; 0 means all of them. With
+    /// one group the number is written, as sops does, and of no effect.
     pub shamir_threshold: usize,
     /// Which values are encrypted. Of no effect for binary files, which are
     /// encrypted as a whole.
@@ -54,13 +49,75 @@ pub struct EncryptOptions {
     pub style: Style,
 }
 
-/// Encrypts a tree with a new data key.
-pub(crate) fn encrypt(
-    tree: &Tree,
-    format: Format,
-    options: &EncryptOptions,
-    keyring: &Keyring,
-) -> Result<Vec<u8>> {
+impl EncryptOptions {
+    /// For these recipients, any of whom can open the file; what else there is
+    /// as sops has it where nobody says otherwise.
+    pub fn new(recipients: impl IntoIterator<Item = Recipient>) -> Self {
+        Self::with_key_groups([recipients.into_iter().collect()])
+    }
+
+    /// For these key groups, all of which it takes to open the file, unless
+    /// there is a [threshold](Self::with_shamir_threshold).
+    ///
+    /// ```
+    /// use sops_core::{EncryptOptions, keys::Recipient};
+    /// let group = |name: &str| vec![Recipient::age(name)];
+    /// let options =
+    ///     EncryptOptions::with_key_groups([group("age1…a"), group("age1…b"), group("age1…c")])
+    ///         .with_shamir_threshold(2);
+    /// ```
+    pub fn with_key_groups(groups: impl IntoIterator<Item = Vec<Recipient>>) -> Self {
+        EncryptOptions {
+            key_groups: groups.into_iter().collect(),
+            ..EncryptOptions::default()
+        }
+    }
+
+    /// How many groups must be opened to decrypt.
+    #[must_use]
+    pub fn with_shamir_threshold(mut self, threshold: usize) -> Self {
+        self.shamir_threshold = threshold;
+        self
+    }
+
+    /// Which values are encrypted.
+    #[must_use]
+    pub fn with_rule(mut self, rule: Rule) -> Self {
+        self.rule = rule;
+        self
+    }
+
+    /// Whether only encrypted values count for the MAC.
+    #[must_use]
+    pub fn with_mac_only_encrypted(mut self, only_encrypted: bool) -> Self {
+        self.mac_only_encrypted = only_encrypted;
+        self
+    }
+
+    /// The time written into the file.
+    #[must_use]
+    pub fn at(mut self, time: Timestamp) -> Self {
+        self.last_modified = Some(time);
+        self
+    }
+
+    /// The format of the encrypted file.
+    #[must_use]
+    pub fn with_format(mut self, format: Format) -> Self {
+        self.format = Some(format);
+        self
+    }
+
+    /// How the file is written.
+    #[must_use]
+    pub fn with_style(mut self, style: Style) -> Self {
+        self.style = style;
+        self
+    }
+}
+
+/// The metadata of a new file, without recipients, MAC and time.
+pub(crate) fn new_metadata(format: Format, options: &EncryptOptions) -> Result<Metadata> {
     let output = options.format.unwrap_or(format);
     let rule = if format == Format::Binary || output == Format::Binary {
         Rule::default()
@@ -68,33 +125,34 @@ pub(crate) fn encrypt(
         check_rule(&options.rule)?;
         options.rule.clone()
     };
-    let data_key = DataKey::generate()?;
-    let shamir_threshold = threshold(options)?;
-    let last_modified = match options.last_modified {
-        Some(time) => time,
-        None => now()?,
-    };
-    let mut metadata = Metadata {
-        key_groups: wrap(
-            &data_key,
-            &options.key_groups,
-            shamir_threshold,
-            last_modified,
-            keyring,
-        )?,
-        shamir_threshold,
-        last_modified,
-        mac: String::new(),
+    Ok(Metadata {
         rule,
         mac_only_encrypted: options.mac_only_encrypted,
-        version: VERSION.into(),
-    };
+        version: version::CURRENT.into(),
+        ..Metadata::default()
+    })
+}
+
+/// Encrypts a tree with a new data key.
+pub(crate) fn encrypt(
+    tree: &Tree,
+    format: Format,
+    options: &EncryptOptions,
+    keyring: &Keyring,
+) -> Result<Vec<u8>> {
+    let mut metadata = new_metadata(format, options)?;
+    let data_key = DataKey::generate()?;
+    let mut recipients = Recipients::new(data_key, &options.key_groups, options.shamir_threshold)?;
+    let time = options.last_modified.map_or_else(now, Ok)?;
+    recipients.wrap(keyring)?;
+    (metadata.key_groups, metadata.shamir_threshold) = recipients.finish(time)?;
+    metadata.last_modified = time;
     seal(
         tree.clone(),
         &mut metadata,
-        &data_key,
+        recipients.data_key(),
         &mut Nonces::default(),
-        output,
+        options.format.unwrap_or(format),
         &options.style,
     )
 }
@@ -182,8 +240,13 @@ fn check_documents(tree: &[Mapping], output: Format) -> Result<()> {
         )
         .advise("encrypt it as YAML"));
     }
+    check_keys(tree, output)
+}
+
+/// Refuses data with keys that belong to sops itself.
+pub(crate) fn check_keys(tree: &[Mapping], format: Format) -> Result<()> {
     for (key, _) in tree.iter().flat_map(Mapping::entries) {
-        if format::is_reserved(key, output) {
+        if format::is_reserved(key, format) {
             let mut shown = String::new();
             push_printable(&mut shown, &key.to_utf8_lossy());
             return Err(Error::new(
@@ -200,7 +263,7 @@ fn check_documents(tree: &[Mapping], output: Format) -> Result<()> {
 }
 
 /// A rule that would read back as another one, or never match, is refused.
-fn check_rule(rule: &Rule) -> Result<()> {
+pub(crate) fn check_rule(rule: &Rule) -> Result<()> {
     let (field, text) = rule.field();
     let error = |message: &str| {
         Err(Error::new(
@@ -215,93 +278,6 @@ fn check_rule(rule: &Rule) -> Result<()> {
     match rule.regex() {
         Some(regex) if compile(regex).is_none() => error("is not a valid regular expression"),
         _ => Ok(()),
-    }
-}
-
-/// How many key groups must be opened; 0 where there is one, which needs no
-/// number.
-fn threshold(options: &EncryptOptions) -> Result<usize> {
-    let error =
-        |message: String, advice: &str| Err(Error::new(ErrorKind::Encrypt, message).advise(advice));
-    let groups = &options.key_groups;
-    if groups.is_empty() || groups.iter().any(Vec::is_empty) {
-        return error(
-            "a key group without recipients".into(),
-            "name at least one recipient in each key group",
-        );
-    }
-    let count = groups.len();
-    if count > limits::GROUPS {
-        return error(
-            format!("more than {} key groups", limits::GROUPS),
-            "put recipients into the same group",
-        );
-    }
-    match options.shamir_threshold {
-        _ if count == 1 => Ok(0),
-        0 => Ok(count),
-        n if (2..=count).contains(&n) => Ok(n),
-        n => error(
-            format!("a threshold of {n} is impossible with {count} key groups"),
-            "choose a threshold from 2 to the number of groups",
-        ),
-    }
-}
-
-/// The data key, or each group's share of it, wrapped for every recipient.
-fn wrap(
-    data_key: &DataKey,
-    groups: &[Vec<Recipient>],
-    threshold: usize,
-    created_at: Timestamp,
-    keyring: &Keyring,
-) -> Result<Vec<KeyGroup>> {
-    let shares = if threshold == 0 {
-        vec![Zeroizing::new(data_key.as_bytes().to_vec())]
-    } else {
-        shamir::split(data_key.as_bytes(), threshold, groups.len()).map_err(|why| {
-            Error::new(ErrorKind::Encrypt, "the data key cannot be split").because(why)
-        })?
-    };
-    groups
-        .iter()
-        .zip(shares)
-        .map(|(recipients, share)| {
-            let share = Secret::from(share);
-            let wrapped = recipients.iter().map(|recipient| {
-                let key = keyring
-                    .wrap(recipient, &share)
-                    .map_err(|why| cannot_wrap(recipient, &why))?;
-                // age entries have no such field.
-                Ok(match recipient {
-                    Recipient::Age { .. } => key,
-                    _ => key.with_created_at(created_at),
-                })
-            });
-            Ok(KeyGroup {
-                keys: wrapped.collect::<Result<_>>()?,
-            })
-        })
-        .collect()
-}
-
-/// Why the data key could not be wrapped. What is wrong with a recipient says
-/// itself which one it is.
-fn cannot_wrap(recipient: &Recipient, why: &KeyError) -> Error {
-    let error = if why.reason() == Reason::Invalid {
-        Error::new(ErrorKind::Encrypt, why.detail())
-    } else {
-        let shown = shorten(&recipient.to_string());
-        let kind = recipient.kind().title();
-        Error::new(
-            ErrorKind::Encrypt,
-            format!("the data key cannot be wrapped for {kind} {shown}"),
-        )
-        .because(why.clone())
-    };
-    match why.advice() {
-        Some(advice) => error.advise(advice),
-        None => error,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The one public error.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use crate::keys::Report;
 
@@ -12,9 +12,28 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// Never holds a value from the file, encrypted or not. [`fmt::Display`]
 /// prints one line: `file: line N: key path: message`; the chain of
 /// [`source`](std::error::Error::source)s says why; [`Error::advice`] is what
-/// a person can do.
-pub struct Error(Box<Inner>);
+/// a person can do. `{:#}` prints them all: the line, the causes and the
+/// [report](Error::report) indented below it, the advice last.
+///
+/// A copy costs nothing.
+///
+/// ```
+/// use sops_core::{Document, ErrorKind, Format};
+///
+/// let error = Document::parse(br#"{"a": "x"}"#, Format::Json).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::NotEncrypted);
+///
+/// let error = error.in_file("app/secret.json");
+/// assert_eq!(
+///     format!("{error:#}"),
+///     "app/secret.json: the file is not encrypted: it has no sops metadata\n\
+///      encrypt it with `sops encrypt --in-place`, or check that it is the right file and format",
+/// );
+/// ```
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     file: Option<String>,
@@ -23,7 +42,7 @@ struct Inner {
     message: String,
     advice: Option<String>,
     report: Option<Report>,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 /// The kinds of failure, for callers that act on them.
@@ -56,7 +75,8 @@ pub enum ErrorKind {
     /// The data cannot be encrypted because it has keys that belong to sops:
     /// most likely it is encrypted already.
     AlreadyEncrypted,
-    /// A path to a value (`["a"][0]`) is not written as one.
+    /// A path to a value (`["a"][0]`) is not written as one, or does not fit
+    /// the data: a key where a list stands.
     Path,
     /// A path leads nowhere.
     NotFound,
@@ -88,7 +108,7 @@ impl fmt::Display for ErrorKind {
 impl Error {
     /// An error of this kind with a message: a lower-case fragment.
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Error(Box::new(Inner {
+        Error(Arc::new(Inner {
             kind,
             file: None,
             line: None,
@@ -100,21 +120,27 @@ impl Error {
         }))
     }
 
+    /// What this error says, for a change. Copies of it stay as they are.
+    fn inner(&mut self) -> &mut Inner {
+        Arc::make_mut(&mut self.0)
+    }
+
     /// Names the line, counted from 1.
     pub(crate) fn at_line(mut self, line: u32) -> Self {
-        self.0.line = Some(line);
+        self.inner().line = Some(line);
         self
     }
 
     /// Names the key path, as in `data.password`.
     pub(crate) fn at_key(mut self, path: impl Into<String>) -> Self {
-        self.0.key_path = Some(path.into());
+        self.inner().key_path = Some(path.into());
         self
     }
 
     /// Names the key that the key path so far stands under.
     pub(crate) fn below(mut self, parent: String) -> Self {
-        self.0.key_path = Some(match self.0.key_path.take() {
+        let inner = self.inner();
+        inner.key_path = Some(match inner.key_path.take() {
             Some(path) => format!("{parent}.{path}"),
             None => parent,
         });
@@ -123,13 +149,13 @@ impl Error {
 
     /// Says what a person can do.
     pub(crate) fn advise(mut self, advice: impl Into<String>) -> Self {
-        self.0.advice = Some(advice.into());
+        self.inner().advice = Some(advice.into());
         self
     }
 
     /// Says what a person can do, where nothing better is known.
     pub(crate) fn or_advise(mut self, advice: &str) -> Self {
-        self.0.advice.get_or_insert_with(|| advice.into());
+        self.inner().advice.get_or_insert_with(|| advice.into());
         self
     }
 
@@ -138,20 +164,20 @@ impl Error {
         mut self,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        self.0.source = Some(source.into());
+        self.inner().source = Some(Arc::from(source.into()));
         self
     }
 
     /// Attaches what was tried to open the data key.
     pub(crate) fn with_report(mut self, report: Report) -> Self {
-        self.0.report = Some(report);
+        self.inner().report = Some(report);
         self
     }
 
     /// Names the file.
     #[must_use]
     pub fn in_file(mut self, file: impl Into<String>) -> Self {
-        self.0.file = Some(file.into());
+        self.inner().file = Some(file.into());
         self
     }
 
@@ -159,9 +185,10 @@ impl Error {
     /// see [`Report::redacted`]. Other errors are the same for everybody.
     #[must_use]
     pub fn redacted(mut self) -> Self {
-        if let Some(report) = self.0.report.take().map(Report::redacted) {
-            self.0.advice = Some(report.advice().into());
-            self.0.report = Some(report);
+        let inner = self.inner();
+        if let Some(report) = inner.report.take().map(Report::redacted) {
+            inner.advice = Some(report.advice().into());
+            inner.report = Some(report);
         }
         self
     }
@@ -196,6 +223,26 @@ impl Error {
         self.0.advice.as_deref()
     }
 
+    /// Why, in words: each [`source`](std::error::Error::source) of the chain,
+    /// and the [report](Self::report) without its advice, which may have
+    /// several lines.
+    #[must_use]
+    pub fn causes(&self) -> Vec<String> {
+        let mut causes = Vec::new();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            causes.push(cause.to_string());
+            source = cause.source();
+        }
+        if let Some(report) = self.report() {
+            // Its last line is the advice.
+            let text = report.to_string();
+            let body = text.rsplit_once('\n').map_or("", |(body, _)| body);
+            causes.push(body.to_owned());
+        }
+        causes
+    }
+
     /// For [`ErrorKind::DataKey`]: what was tried, and where keys were looked
     /// for.
     pub fn report(&self) -> Option<&Report> {
@@ -214,7 +261,19 @@ impl fmt::Display for Error {
         if let Some(path) = &self.0.key_path {
             write!(f, "{path}: ")?;
         }
-        f.write_str(&self.0.message)
+        f.write_str(&self.0.message)?;
+        if !f.alternate() {
+            return Ok(());
+        }
+        for cause in self.causes() {
+            for line in cause.lines() {
+                write!(f, "\n  {line}")?;
+            }
+        }
+        match self.advice() {
+            Some(advice) => write!(f, "\n{advice}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -25,8 +25,8 @@
 //! let file = std::fs::read(path)?;
 //! let document = Document::parse(&file, Format::from_path(path))?.decrypt(&keyring)?;
 //!
-//! let user = document.get(&["stringData".into(), "user".into()]);
-//! assert_eq!(user.and_then(|value| value.as_str()), Some("alice"));
+//! let user = document.get(&["stringData".into(), "user".into()])?;
+//! assert_eq!(user.as_str(), Some("alice"));
 //! let yaml = document.to_bytes(Format::Yaml, &Style::default())?;
 //! assert!(yaml.starts_with(b"apiVersion: v1\n"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -107,7 +107,21 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`Document::encrypt`] and [`Document::reencrypt`] go the other way.
+//! [`Document::encrypt`] goes the other way.
+//!
+//! Changing a file, so that a diff shows the change and nothing else:
+//!
+//! ```
+//! use sops_core::{Document, Finish, Format, Keyring};
+//!
+//! # let file = std::fs::read("../../testdata/corpus/ksops/single/app/secret.enc.yaml")?;
+//! # let mut keyring = Keyring::new();
+//! # keyring.add_file("../../testdata/corpus/keys/age-a.txt");
+//! let mut document = Document::parse(&file, Format::Yaml)?.edit(&keyring)?;
+//! document.set(&["stringData".into(), "user".into()], "bob")?;
+//! std::fs::write("/dev/null", document.finish(&Finish::new())?)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! # What the types promise
 //!
@@ -120,6 +134,10 @@
 //! * [`Document`]`<`[`Plain`]`>`: every value was authenticated in its place
 //!   and the MAC over all of them holds; or the document was never encrypted.
 //!   There is no switch that leaves the MAC out.
+//! * [`Document`]`<`[`Editing`]`>`: what [`edit`](Document::edit) gives: as
+//!   plain, and besides it can be changed and written again.
+//! * [`Document`]`<`[`Rekeying`]`>`: what [`rekey`](Document::rekey) gives: its
+//!   values cannot be read, and its recipients can be changed.
 //! * [`Document`]`<`[`Unverified`]`>`: what
 //!   [`decrypt_without_mac`](Document::decrypt_without_mac) gives. It can be
 //!   printed, for rescuing data by hand, and it is another type, which a
@@ -184,6 +202,7 @@ pub mod cipher;
 pub mod config;
 mod decrypt;
 mod document;
+mod editing;
 mod encrypt;
 mod error;
 pub mod format;
@@ -202,6 +221,7 @@ mod walk;
 
 pub use decrypt::{Warning, WarningKind};
 pub use document::{Document, Encrypted, Plain, Readable, Unverified};
+pub use editing::{Editing, Finish, Keyed, Rekeying, Wanted};
 pub use encrypt::EncryptOptions;
 pub use error::{Error, ErrorKind, Result};
 pub use format::{Format, Style};

@@ -1,14 +1,18 @@
 //! The `sops` block as plain data (sops-format §2).
 
 mod read;
+pub(crate) mod version;
 mod write;
 
 use std::fmt;
+
+pub use version::is_release;
 
 use crate::keys::{KeyKind, WrappedKey};
 
 /// Who can open the file, which values are encrypted, and the MAC.
 #[derive(Clone, PartialEq, Default)]
+#[non_exhaustive]
 pub struct Metadata {
     /// The key groups: one in most files; more with Shamir's secret sharing.
     pub key_groups: Vec<KeyGroup>,
@@ -54,46 +58,9 @@ impl Metadata {
     }
 }
 
-/// Whether sops's commands take a text for the version of one of its releases:
-/// a semantic version, perhaps behind a `v`, or what starts with `1.`
-/// (sops-format §2.4). Its library, so KSOPS, does not look.
-///
-/// ```
-/// use sops_core::metadata::is_release;
-/// assert!(is_release("3.13.2") && is_release("1.14"));
-/// assert!(!is_release("3.7") && !is_release(""));
-/// ```
-#[must_use]
-pub fn is_release(version: &str) -> bool {
-    version.starts_with("1.") || is_semver(version.strip_prefix('v').unwrap_or(version))
-}
-
-/// Semantic versioning 2.0: three numbers, then maybe `-` and a pre-release,
-/// then maybe `+` and build metadata.
-fn is_semver(text: &str) -> bool {
-    let (text, build) = match text.split_once('+') {
-        Some((text, build)) => (text, Some(build)),
-        None => (text, None),
-    };
-    let (core, pre) = match text.split_once('-') {
-        Some((core, pre)) => (core, Some(pre)),
-        None => (text, None),
-    };
-    let word = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-    };
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    let number = |part: &str| {
-        digits(part) && (part == "0" || !part.starts_with('0')) && part.parse::<u64>().is_ok()
-    };
-    core.split('.').count() == 3
-        && core.split('.').all(number)
-        && pre.is_none_or(|pre| pre.split('.').all(|p| number(p) || (word(p) && !digits(p))))
-        && build.is_none_or(|build| build.split('.').all(word))
-}
-
 /// Which values are encrypted: at most one rule per file (sops-format §2.7).
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Rule {
     /// All but those under a key that ends so. `_unencrypted` where the file
     /// names no rule.
@@ -140,9 +107,16 @@ impl Rule {
 
 /// One key group: any key of it opens the group's share of the data key.
 #[derive(Clone, PartialEq, Debug, Default)]
+#[non_exhaustive]
 pub struct KeyGroup {
     /// The keys in the order in which the file lists them (sops-format §2.6).
     pub keys: Vec<WrappedKey>,
+}
+
+impl From<Vec<WrappedKey>> for KeyGroup {
+    fn from(keys: Vec<WrappedKey>) -> Self {
+        KeyGroup { keys }
+    }
 }
 
 /// The fields of an entry of this kind.

@@ -16,6 +16,7 @@ pub struct Placeholders(pub(crate) ());
 
 /// An encrypted text that a placeholder is wanted for.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Slot<'a> {
     /// The keys on the way to it, without places in lists.
     pub keys: Vec<&'a Text>,
@@ -37,10 +38,7 @@ impl Document<Encrypted> {
     ///
     /// # let recipient = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";
     /// let plain = Document::parse_plain(br#"{"a": {"b": "x", "n": 3}}"#, Format::Json)?;
-    /// let options = EncryptOptions {
-    ///     key_groups: vec![vec![Recipient::age(recipient)]],
-    ///     ..EncryptOptions::default()
-    /// };
+    /// let options = EncryptOptions::new([Recipient::age(recipient)]);
     /// let encrypted = plain.encrypt(&options, &Keyring::new())?;
     /// let document = Document::parse(&encrypted, Format::Json)?;
     /// let shape = document.placeholders(|slot| slot.key_path.clone())?;
@@ -134,13 +132,10 @@ mod tests {
     #[test]
     fn types_and_comments_have_placeholders_of_their_kind() {
         let yaml = b"clear: ENC[x]\nsecret:\n    # hush\n    s: hunter2\n    n: 4711\n    f: 47.11\n    b: true\n    t: 2024-02-03T04:05:06Z\n    e: \"\"\n    z: null\n    l:\n        - hunter2\n        # hush\n        - 47\n";
-        let options = EncryptOptions {
-            key_groups: vec![vec![crate::keys::Recipient::age(
-                "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc",
-            )]],
-            rule: Rule::EncryptedRegex("^secret$".into()),
-            ..EncryptOptions::default()
-        };
+        let options = EncryptOptions::new([crate::keys::Recipient::age(
+            "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc",
+        )])
+        .with_rule(Rule::EncryptedRegex("^secret$".into()));
         let plain = Document::parse_plain(yaml, Format::Yaml).unwrap();
         let encrypted = plain.encrypt(&options, &crate::Keyring::new()).unwrap();
         let mut paths = Vec::new();

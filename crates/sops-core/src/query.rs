@@ -1,15 +1,19 @@
 //! Single values out of a tree.
 
+use std::collections::HashSet;
+
 use go_yaml::number;
 
 use crate::{
     Error, ErrorKind, Result,
+    format::json,
     shown::push_printable,
     tree::{ListItem, Mapping, Text, Value},
 };
 
 /// One step on the way to a value.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 pub enum Step {
     /// Into a mapping, by key.
     Key(String),
@@ -83,15 +87,9 @@ pub fn parse_path(path: &str) -> Result<Vec<Step>> {
     Ok(steps)
 }
 
-/// The value that stands at a path.
-///
-/// # Errors
-///
-/// [`ErrorKind::NotFound`] with the path up to where it leads nowhere.
-pub(crate) fn find<'a>(document: &'a Mapping, path: &[Step]) -> Result<&'a Value> {
+/// A path as messages show it: `data.list[2].password`.
+pub(crate) fn shown(path: &[Step]) -> String {
     let mut shown = String::new();
-    let mut mapping = Some(document);
-    let mut found: Option<&'a Value> = None;
     for step in path {
         match step {
             Step::Key(key) => {
@@ -102,9 +100,67 @@ pub(crate) fn find<'a>(document: &'a Mapping, path: &[Step]) -> Result<&'a Value
             }
             Step::Index(index) => shown.push_str(&format!("[{index}]")),
         }
+    }
+    shown
+}
+
+/// Reads a value as `sops set` takes it: one JSON text. As in sops, a number
+/// alone is a float; inside an object it is an integer where it fits 64 bits;
+/// a list alone is refused. A key that stands twice in an object, which sops
+/// writes to a file that it cannot read again, is refused too.
+///
+/// ```
+/// use sops_core::{query::parse_value, tree::Value};
+/// assert_eq!(parse_value("1")?, Value::Float(1.0));
+/// let object = parse_value(r#"{"a": 1}"#)?;
+/// assert_eq!(object.as_mapping().unwrap().get("a"), Some(&Value::Int(1)));
+/// assert!(parse_value("[]").is_err());
+/// # Ok::<(), sops_core::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`ErrorKind::Syntax`], [`ErrorKind::Limit`].
+pub fn parse_value(json: &str) -> Result<Value> {
+    let error = |message| {
+        Error::new(ErrorKind::Syntax, message)
+            .advise(r#"write it as JSON: '"text"', '1', 'true', 'null', '{"key": "value"}'"#)
+    };
+    let value = json::read_value(json.as_bytes())
+        .map_err(|why| error("the value is not JSON").because(why))?;
+    match value {
+        Value::Int(int) => Ok(Value::Float(int as f64)),
+        Value::List(_) => Err(error("a list cannot be set as a whole, as in sops")),
+        value if has_key_twice(&value) => Err(error("an object has the same key twice")),
+        value => Ok(value),
+    }
+}
+
+fn has_key_twice(value: &Value) -> bool {
+    match value {
+        Value::Mapping(mapping) => {
+            let mut seen = HashSet::new();
+            mapping
+                .entries()
+                .any(|(key, value)| !seen.insert(key.as_bytes()) || has_key_twice(value))
+        }
+        Value::List(list) => list.values().any(has_key_twice),
+        _ => false,
+    }
+}
+
+/// The value that stands at a path.
+///
+/// # Errors
+///
+/// [`ErrorKind::NotFound`] with the path up to where it leads nowhere.
+pub(crate) fn find<'a>(document: &'a Mapping, path: &[Step]) -> Result<&'a Value> {
+    let mut mapping = Some(document);
+    let mut found: Option<&'a Value> = None;
+    for (at, step) in path.iter().enumerate() {
         let error = |message: &str| {
             Error::new(ErrorKind::NotFound, message)
-                .at_key(shown.as_str())
+                .at_key(shown(path.get(..=at).unwrap_or(path)))
                 .advise("look the path up in the encrypted file: its keys are readable")
         };
         let value = match (step, mapping, found) {

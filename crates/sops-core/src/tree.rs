@@ -1,5 +1,9 @@
 //! The data of a SOPS file, whatever its format: documents of ordered
 //! mappings whose comments are entries of their own (sops-format §1).
+//!
+//! It is a model to build and match on, and open for that: [`Value`],
+//! [`Mapping`], [`List`], their items and [`Comment`] have all their parts in
+//! public, and get no others without a new major release.
 
 use std::{borrow::Cow, fmt};
 
@@ -161,6 +165,45 @@ impl Value {
         }
     }
 
+    /// The boolean, if this is one.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Value::Bool(bool) => Some(*bool),
+            _ => None,
+        }
+    }
+
+    /// The integer, if this is one.
+    pub fn as_i64(&self) -> Option<i64> {
+        match self {
+            Value::Int(int) => Some(*int),
+            _ => None,
+        }
+    }
+
+    /// The number, if this is one; of an integer the float that is nearest.
+    ///
+    /// ```
+    /// use sops_core::tree::Value;
+    /// assert_eq!(Value::Int(1).as_f64(), Some(1.0));
+    /// assert_eq!(Value::from("1").as_f64(), None);
+    /// ```
+    pub fn as_f64(&self) -> Option<f64> {
+        match self {
+            Value::Int(int) => Some(*int as f64),
+            Value::Float(float) => Some(*float),
+            _ => None,
+        }
+    }
+
+    /// The list, if this is one.
+    pub fn as_list(&self) -> Option<&List> {
+        match self {
+            Value::List(list) => Some(list),
+            _ => None,
+        }
+    }
+
     /// The mapping, if this is one.
     pub fn as_mapping(&self) -> Option<&Mapping> {
         match self {
@@ -173,6 +216,69 @@ impl Value {
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
         Value::String(text.into())
+    }
+}
+
+impl From<Text> for Value {
+    fn from(text: Text) -> Self {
+        Value::String(text)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(bool: bool) -> Self {
+        Value::Bool(bool)
+    }
+}
+
+impl From<i32> for Value {
+    fn from(int: i32) -> Self {
+        Value::Int(int.into())
+    }
+}
+
+impl From<i64> for Value {
+    fn from(int: i64) -> Self {
+        Value::Int(int)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(float: f64) -> Self {
+        Value::Float(float)
+    }
+}
+
+impl From<Timestamp> for Value {
+    fn from(time: Timestamp) -> Self {
+        Value::Time(time)
+    }
+}
+
+impl From<Mapping> for Value {
+    fn from(mapping: Mapping) -> Self {
+        Value::Mapping(mapping)
+    }
+}
+
+impl From<List> for Value {
+    fn from(list: List) -> Self {
+        Value::List(list)
+    }
+}
+
+impl<V: Into<Value>> From<Vec<V>> for Value {
+    fn from(values: Vec<V>) -> Self {
+        Value::List(values.into_iter().collect())
+    }
+}
+
+impl<V: Into<Value>> FromIterator<V> for List {
+    fn from_iter<I: IntoIterator<Item = V>>(values: I) -> Self {
+        let items = values.into_iter();
+        List {
+            items: items.map(|value| ListItem::Value(value.into())).collect(),
+        }
     }
 }
 
@@ -239,6 +345,15 @@ impl Mapping {
             .map(|(_, v)| v)
     }
 
+    /// The value of the first entry with this key, to be changed.
+    pub fn get_mut(&mut self, key: impl AsRef<[u8]>) -> Option<&mut Value> {
+        let key = key.as_ref();
+        self.items.iter_mut().find_map(|item| match item {
+            MappingItem::Entry { key: k, value } if k.as_bytes() == key => Some(value),
+            _ => None,
+        })
+    }
+
     /// Appends an entry.
     pub fn push(&mut self, key: impl Into<Text>, value: impl Into<Value>) {
         self.items.push(MappingItem::Entry {
@@ -277,6 +392,31 @@ pub enum MappingItem {
 pub struct List {
     /// Values and comments in file order.
     pub items: Vec<ListItem>,
+}
+
+/// Whether two trees hold the same keys and values in the same order,
+/// wherever their comments stand.
+pub(crate) fn same_data(a: &[Mapping], b: &[Mapping]) -> bool {
+    fn mappings(a: &Mapping, b: &Mapping) -> bool {
+        let (mut a, mut b) = (a.entries(), b.entries());
+        let same = (&mut a)
+            .zip(&mut b)
+            .all(|((k, v), (l, w))| k == l && values(v, w));
+        same && a.next().is_none() && b.next().is_none()
+    }
+    fn values(a: &Value, b: &Value) -> bool {
+        match (a, b) {
+            (Value::Mapping(a), Value::Mapping(b)) => mappings(a, b),
+            (Value::List(a), Value::List(b)) => {
+                a.values().count() == b.values().count()
+                    && a.values().zip(b.values()).all(|(a, b)| values(a, b))
+            }
+            // What is not a number is not even the same as itself.
+            (Value::Float(a), Value::Float(b)) => a == b || (a.is_nan() && b.is_nan()),
+            (a, b) => a == b,
+        }
+    }
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| mappings(a, b))
 }
 
 /// One item of a [`List`].

@@ -6,7 +6,7 @@ use std::fs;
 
 use regex::bytes::Regex;
 use sops_core::{
-    Document, EncryptOptions, ErrorKind, Format, Style, keys::Recipient, metadata::Metadata,
+    Document, EncryptOptions, ErrorKind, Finish, Format, keys::Recipient, metadata::Metadata,
 };
 use support::{Case, keyring, show, testdata};
 
@@ -33,13 +33,12 @@ fn options(metadata: &Metadata) -> Option<EncryptOptions> {
         });
         keys.collect::<Option<Vec<_>>>()
     });
-    Some(EncryptOptions {
-        key_groups: groups.collect::<Option<_>>()?,
-        shamir_threshold: metadata.shamir_threshold,
-        rule: metadata.rule.clone(),
-        mac_only_encrypted: metadata.mac_only_encrypted,
-        ..EncryptOptions::default()
-    })
+    let groups: Vec<_> = groups.collect::<Option<_>>()?;
+    let options = EncryptOptions::with_key_groups(groups)
+        .with_shamir_threshold(metadata.shamir_threshold)
+        .with_rule(metadata.rule.clone())
+        .with_mac_only_encrypted(metadata.mac_only_encrypted);
+    Some(options)
 }
 
 /// Files that sops wrote and cannot read: go-yaml's emitter broke them.
@@ -130,10 +129,7 @@ fn refused(format: Format) {
         }
         count += 1;
         let text = fs::read(&path).unwrap();
-        let options = EncryptOptions {
-            key_groups: vec![vec![sops_core::keys::Recipient::age(RECIPIENT)]],
-            ..EncryptOptions::default()
-        };
+        let options = EncryptOptions::new([sops_core::keys::Recipient::age(RECIPIENT)]);
         let outcome = Document::parse_plain(&text, format)
             .and_then(|d| d.encrypt(&options, &sops_core::Keyring::new()));
         let error = outcome.expect_err(&path.display().to_string());
@@ -171,10 +167,7 @@ fn yaml_that_sops_refuses() {
 const RECIPIENT: &str = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";
 
 fn options_for_a() -> EncryptOptions {
-    EncryptOptions {
-        key_groups: vec![vec![sops_core::keys::Recipient::age(RECIPIENT)]],
-        ..EncryptOptions::default()
-    }
+    EncryptOptions::new([sops_core::keys::Recipient::age(RECIPIENT)])
 }
 
 #[test]
@@ -185,20 +178,17 @@ fn reencryption_changes_only_what_was_edited() {
         .encrypt(&options_for_a(), &sops_core::Keyring::new())
         .unwrap();
     let parsed = Document::parse(&first, Format::Json).unwrap();
-    let time = parsed.metadata().last_modified;
-    let mut document = parsed
-        .decrypt_for_editing(&keyring(&["age-a.txt"]))
-        .unwrap();
-    let style = Style::default();
+    let finish = Finish::new().at(parsed.metadata().last_modified);
+    let mut document = parsed.edit(&keyring(&["age-a.txt"])).unwrap();
 
     // Nothing edited, same time: the same file, to the last byte.
-    let again = document.reencrypt(Some(time), &style).unwrap();
+    let again = document.finish(&finish).unwrap();
     assert_eq!(show(&again), show(&first));
 
     let edited = br#"{"a": "one", "b": [1, 1, "x", "y"], "c": {"a": "one"}, "d": ""}"#;
     let edited = Document::parse_plain(edited, Format::Json).unwrap();
     document.set_tree(edited.tree().to_vec());
-    let again = show(&document.reencrypt(Some(time), &style).unwrap());
+    let again = show(&document.finish(&finish).unwrap());
     let first = show(&first);
     let changed: Vec<&str> = again
         .lines()
@@ -282,10 +272,7 @@ fn options_that_cannot_be() {
 fn data_that_a_format_cannot_hold() {
     let json = |text: &[u8]| Document::parse_plain(text, Format::Json).unwrap();
     let refused = |document: &Document<_>, format| {
-        let options = EncryptOptions {
-            format: Some(format),
-            ..options_for_a()
-        };
+        let options = options_for_a().with_format(format);
         document
             .encrypt(&options, &sops_core::Keyring::new())
             .unwrap_err()

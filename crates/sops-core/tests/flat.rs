@@ -119,10 +119,7 @@ fn real_sops_writes_the_same_ini() {
             })
             .collect();
         let json = Value::from(sections).to_string();
-        let options = EncryptOptions {
-            key_groups: vec![vec![RECIPIENT.parse().unwrap()]],
-            ..EncryptOptions::default()
-        };
+        let options = EncryptOptions::new([RECIPIENT.parse().unwrap()]);
         let plain = Document::<Plain>::parse_plain(json.as_bytes(), Format::Json).unwrap();
         let keyring = sops_core::Keyring::new();
         fs::write(&file, plain.encrypt(&options, &keyring).unwrap()).unwrap();

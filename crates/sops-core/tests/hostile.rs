@@ -23,11 +23,7 @@ const FORMATS: [Format; 5] = [
 ];
 
 fn options(rule: Rule) -> EncryptOptions {
-    EncryptOptions {
-        key_groups: vec![vec![sops_core::keys::Recipient::age(RECIPIENT)]],
-        rule,
-        ..EncryptOptions::default()
-    }
+    EncryptOptions::new([sops_core::keys::Recipient::age(RECIPIENT)]).with_rule(rule)
 }
 
 fn error(text: &str, format: Format) -> Error {
@@ -221,10 +217,7 @@ fn a_small_file_does_not_become_a_huge_one() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
     assert!(error.to_string().contains("256 MiB"), "{error}");
-    let deep = Style {
-        json_indent: Some(8),
-        ..Style::default()
-    };
+    let deep = Style::default().with_json_indent(Some(8));
     let error = document.to_bytes(Format::Json, &deep).map(|_| ());
     assert_eq!(error.unwrap_err().kind(), ErrorKind::Limit);
 }

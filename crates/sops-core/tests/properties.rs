@@ -23,11 +23,7 @@ const FORMATS: [Format; 5] = [
 ];
 
 fn options(rule: Rule) -> EncryptOptions {
-    EncryptOptions {
-        key_groups: vec![vec![sops_core::keys::Recipient::age(RECIPIENT)]],
-        rule,
-        ..EncryptOptions::default()
-    }
+    EncryptOptions::new([sops_core::keys::Recipient::age(RECIPIENT)]).with_rule(rule)
 }
 
 fn ours() -> Keyring {

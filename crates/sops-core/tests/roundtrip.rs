@@ -28,10 +28,7 @@ fn what_sops_wrote_reads_as_sops_reads_it() {
         // 3.13.2 cannot read files with a comment in a list; 3.12.2 can.
         let [new, old] = ["3.13.2", "3.12.2"].map(|release| &vector[release]);
         let expected = if new["rc"] == 0 { new } else { old };
-        let style = Style {
-            inline_comments: new["rc"] == 0,
-            ..Style::default()
-        };
+        let style = Style::default().with_inline_comments(new["rc"] == 0);
         let ours = Document::parse(encrypted.as_bytes(), format)
             .and_then(|document| document.decrypt(&keyring))
             .and_then(|document| document.to_bytes(format, &style))

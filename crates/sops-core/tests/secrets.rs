@@ -167,10 +167,7 @@ fn everything(error: &Error) -> String {
 }
 
 fn encrypted(plain: &Document<sops_core::Plain>) -> Vec<u8> {
-    let options = EncryptOptions {
-        key_groups: vec![vec![sops_core::keys::Recipient::age(RECIPIENT)]],
-        ..EncryptOptions::default()
-    };
+    let options = EncryptOptions::new([sops_core::keys::Recipient::age(RECIPIENT)]);
     plain.encrypt(&options, &Keyring::new()).unwrap()
 }
 
@@ -266,14 +263,13 @@ fn no_error_shows_a_value() {
             seen.see(plain.extract("[\"none\"]", other, &Style::default()));
             seen.see(plain.extract("[\"note\"][\"x\"]", other, &Style::default()));
             seen.see(plain.extract("[\"nested\"]", other, &Style::default()));
-            seen.see(plain.encrypt(
-                &EncryptOptions {
-                    format: Some(other),
-                    key_groups: vec![vec![sops_core::keys::Recipient::age(RECIPIENT)]],
-                    ..EncryptOptions::default()
-                },
-                &sops_core::Keyring::new(),
-            ));
+            seen.see(
+                plain.encrypt(
+                    &EncryptOptions::new([sops_core::keys::Recipient::age(RECIPIENT)])
+                        .with_format(other),
+                    &sops_core::Keyring::new(),
+                ),
+            );
         }
         seen.count = 0;
     }
@@ -298,10 +294,7 @@ fn no_error_shows_a_private_key() {
         format!(" {key}"),
         key[..40].to_owned(),
     ] {
-        let options = EncryptOptions {
-            key_groups: vec![vec![sops_core::keys::Recipient::age(recipient)]],
-            ..EncryptOptions::default()
-        };
+        let options = EncryptOptions::new([sops_core::keys::Recipient::age(recipient)]);
         seen.see(plain.encrypt(&options, &Keyring::new()));
     }
     assert_eq!(seen.count, 4);
@@ -370,7 +363,9 @@ fn no_debug_shows_a_value() {
             parse(),
             parse().metadata().clone(),
             parse().decrypt(&keyring).unwrap(),
-            parse().decrypt_for_editing(&keyring).unwrap(),
+            parse().edit(&keyring).unwrap(),
+            parse().edit(&keyring).unwrap().tree().to_vec(),
+            parse().rekey(&keyring).unwrap(),
             parse().decrypt_without_mac(&keyring).unwrap(),
             plain.tree().to_vec(),
             plain.flatten(),

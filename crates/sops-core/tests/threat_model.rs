@@ -19,11 +19,11 @@ first_unencrypted: ab
 second_unencrypted: c
 ";
 
+fn options() -> EncryptOptions {
+    EncryptOptions::new([sops_core::keys::Recipient::age(RECIPIENT)])
+}
+
 fn encrypt(plain: &str, options: EncryptOptions) -> String {
-    let options = EncryptOptions {
-        key_groups: vec![vec![sops_core::keys::Recipient::age(RECIPIENT)]],
-        ..options
-    };
     let plain = Document::parse_plain(plain.as_bytes(), Format::Yaml).unwrap();
     String::from_utf8(plain.encrypt(&options, &sops_core::Keyring::new()).unwrap()).unwrap()
 }
@@ -44,7 +44,7 @@ fn line<'a>(file: &'a str, start: &str) -> &'a str {
 
 /// The file with one thing changed, decrypted.
 fn changed(from: &str, to: &str) -> Result<String, ErrorKind> {
-    let file = encrypt(PLAIN, EncryptOptions::default());
+    let file = encrypt(PLAIN, options());
     // `{line: key}` stands for the encrypted line that starts so.
     let expand = |text: &str| {
         let mut text = text.to_owned();
@@ -71,7 +71,7 @@ fn values_and_their_places_are_covered() {
     assert_eq!(changed("{    - }\n", "{    - }\n{    - }\n"), Err(Mac));
     assert_eq!(changed("secret:", "other:"), Err(Decrypt));
     // In another order.
-    let file = encrypt(PLAIN, EncryptOptions::default());
+    let file = encrypt(PLAIN, options());
     let (a, b) = (line(&file, "secret:"), line(&file, "number:"));
     let swapped = file.replace(&format!("{a}\n{b}\n"), &format!("{b}\n{a}\n"));
     assert_eq!(decrypt(&swapped), Err(Mac));
@@ -124,7 +124,7 @@ fn what_is_not_a_value_is_not_covered() {
 
 #[test]
 fn a_colon_in_the_name_of_a_key_is_like_a_key_above() {
-    let file = encrypt("a:\n    b: x\n", EncryptOptions::default());
+    let file = encrypt("a:\n    b: x\n", options());
     let flat = file.replacen("a:\n    b:", "\"a:b\":", 1);
     assert_ne!(flat, file);
     assert_eq!(decrypt(&flat).as_deref(), Ok("a:b: x\n"));
@@ -148,10 +148,7 @@ fn metadata_is_covered_only_as_far_as_it_matters_to_values() {
 
 #[test]
 fn clear_values_are_not_covered_with_mac_only_encrypted() {
-    let options = EncryptOptions {
-        mac_only_encrypted: true,
-        ..EncryptOptions::default()
-    };
+    let options = options().with_mac_only_encrypted(true);
     let file = encrypt(PLAIN, options).replace("_unencrypted: ab", "_unencrypted: evil");
     assert_eq!(decrypt(&file), Ok(PLAIN.replace(": ab", ": evil")));
 }
@@ -160,10 +157,7 @@ fn clear_values_are_not_covered_with_mac_only_encrypted() {
 /// where it belongs.
 #[test]
 fn anybody_can_write_a_file() {
-    let options = EncryptOptions {
-        rule: Rule::EncryptedRegex("^secret$".into()),
-        ..EncryptOptions::default()
-    };
+    let options = options().with_rule(Rule::EncryptedRegex("^secret$".into()));
     let plain = "secret: of somebody else\n";
     assert_eq!(decrypt(&encrypt(plain, options)).as_deref(), Ok(plain));
 }

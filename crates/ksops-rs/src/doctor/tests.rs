@@ -132,11 +132,8 @@ impl Rig {
 
     fn encrypt(&self, path: &str, text: &str) {
         let plain = Document::parse_plain(text.as_bytes(), sops_core::Format::Yaml).unwrap();
-        let options = EncryptOptions {
-            key_groups: vec![vec![sops_core::keys::Recipient::age(RECIPIENT)]],
-            rule: Rule::EncryptedRegex("^(data|stringData)$".into()),
-            ..EncryptOptions::default()
-        };
+        let options = EncryptOptions::new([sops_core::keys::Recipient::age(RECIPIENT)])
+            .with_rule(Rule::EncryptedRegex("^(data|stringData)$".into()));
         self.write(
             path,
             plain.encrypt(&options, &sops_core::Keyring::new()).unwrap(),

@@ -153,15 +153,11 @@ impl World {
     pub fn encrypt(&self, path: &str, keys: &[&Key], regex: &str, text: &str) {
         let format = Format::from_path(path);
         let plain = Document::parse_plain(text.as_bytes(), format).unwrap();
-        let options = EncryptOptions {
-            key_groups: vec![
-                keys.iter()
-                    .map(|key| sops_core::keys::Recipient::age(&key.recipient))
-                    .collect(),
-            ],
-            rule: Rule::EncryptedRegex(regex.into()),
-            ..EncryptOptions::default()
-        };
+        let options = EncryptOptions::new(
+            keys.iter()
+                .map(|key| sops_core::keys::Recipient::age(&key.recipient)),
+        )
+        .with_rule(Rule::EncryptedRegex(regex.into()));
         self.write(
             path,
             plain.encrypt(&options, &sops_core::Keyring::new()).unwrap(),

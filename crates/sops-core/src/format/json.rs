@@ -40,6 +40,25 @@ pub(crate) fn read(text: &[u8]) -> Result<Vec<Mapping>> {
     }
 }
 
+/// Reads one value of any kind, with nothing but blanks around it.
+///
+/// # Errors
+///
+/// As [`read`].
+pub(crate) fn read_value(text: &[u8]) -> Result<Value> {
+    let mut reader = Reader {
+        text,
+        at: 0,
+        depth: 0,
+        nodes: 0,
+    };
+    let value = reader.value()?;
+    match reader.token() {
+        None => Ok(value),
+        Some(_) => Err(reader.error("there is more behind the value")),
+    }
+}
+
 struct Reader<'a> {
     text: &'a [u8],
     at: usize,

@@ -59,7 +59,7 @@ impl Case {
             Format::Json => "json",
             Format::Dotenv => "env",
             Format::Ini => "ini",
-            Format::Binary => "bin",
+            _ => "bin",
         };
         let name = format.name();
         folders(&testdata().join("corpus/cases").join(name))
