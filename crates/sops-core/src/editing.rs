@@ -152,7 +152,7 @@ impl Document<Encrypted> {
     /// # let file = std::fs::read("../../testdata/corpus/ksops/single/app/secret.enc.yaml")?;
     /// # let mut keyring = Keyring::new();
     /// # keyring.add_file("../../testdata/corpus/keys/age-a.txt");
-    /// let colleague = "age1utjerv9sxnlnxp7t434jf4xdxuh2c2gm0dlqw27x0cc8cjv58q9sg3q4cf";
+    /// let colleague = "age1ja7ptl5qugufr9nahd6tj32yxjffeaqwydt5jk3ssqxc2rl97gjqcg3qun";
     /// let mut document = Document::parse(&file, Format::Yaml)?.rekey(&keyring)?;
     /// document.add_recipient(0, Recipient::age(colleague))?;
     /// document.wrap(&keyring)?;

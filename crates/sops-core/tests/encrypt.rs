@@ -287,7 +287,7 @@ fn data_that_a_format_cannot_hold() {
             refused(&json(br#"{"a": [1]}"#), Format::Dotenv),
             refused(&json(br#"{"a": "x"}"#), Format::Ini),
             refused(&json(br#"{"s": {"-": "x"}}"#), Format::Ini),
-            refused(&json(br#"{"sops": "x"}"#), Format::Json),
+            refused(&json(br#"{"sops": {"a": "x"}}"#), Format::Ini),
             refused(&json(br#"{"sops_a": "x"}"#), Format::Dotenv),
         ],
         @r#"
