@@ -281,13 +281,16 @@ fn data_that_a_format_cannot_hold() {
     // A clear boolean reads back from dotenv as a string, and the MAC hashes
     // `True`, not `true`.
     let clear = json(br#"{"a_unencrypted": true}"#);
+    let mut mapping = sops_core::tree::Mapping::default();
+    mapping.push("sops", "x");
+    let reserved = Document::from_tree(vec![mapping], Format::Json);
     insta::assert_debug_snapshot!(
         [
             refused(&clear, Format::Dotenv),
             refused(&json(br#"{"a": [1]}"#), Format::Dotenv),
             refused(&json(br#"{"a": "x"}"#), Format::Ini),
             refused(&json(br#"{"s": {"-": "x"}}"#), Format::Ini),
-            refused(&json(br#"{"sops": {"a": "x"}}"#), Format::Ini),
+            refused(&reserved, Format::Json),
             refused(&json(br#"{"sops_a": "x"}"#), Format::Dotenv),
         ],
         @r#"
