@@ -16,8 +16,9 @@ use files::Files;
 
 use crate::{
     Result, Settings,
+    budget::Budget,
     error::quoted,
-    generator::{Generator, SecretSource},
+    generator::{Entry, Generator, SecretSource},
     glob,
     keys::Keys,
     policy::Policy,
@@ -64,6 +65,14 @@ impl Context {
             settings,
         })
     }
+}
+
+/// What the generators of one run share: the bounds on them all, and the files
+/// that were decrypted.
+#[derive(Default)]
+pub struct Run {
+    budget: Budget,
+    opened: files::Opened,
 }
 
 /// One piece of a generator's output.
@@ -120,12 +129,14 @@ impl Part {
 /// # Errors
 ///
 /// All files that cannot be read or decrypted, in the order of the generator;
-/// else the first Secret that cannot be made of its files.
-pub fn render(generator: &Generator, context: &Context) -> Result<Rendered> {
+/// else the first Secret that cannot be made of its files. Where more is
+/// named or rendered than the budget allows.
+pub fn render(generator: &Generator, context: &Context, run: &mut Run) -> Result<Rendered> {
     let name = &generator.title;
-    let generator =
-        &glob::expand(generator.clone(), &context.policy).map_err(|error| error.at(name))?;
-    let files = Files::decrypt(generator, context)?;
+    let generator = &glob::expand(generator.clone(), &context.policy, &mut run.budget)
+        .map_err(|error| error.at(name))?;
+    let files = Files::decrypt(generator, context, run)?;
+    let budget = &mut run.budget;
     let mut rendered = Rendered::default();
     if context.settings.placeholder {
         rendered.warnings.push(placeholder::warning(name));
@@ -134,17 +145,32 @@ pub fn render(generator: &Generator, context: &Context) -> Result<Rendered> {
         files
             .refuse_object_of_lines(entry)
             .map_err(|error| error.at(name))?;
+        let text = files.shared(entry)?;
+        budget
+            .take_bytes(text.len())
+            .map_err(|error| error.at(entry.place).at(name))?;
         rendered.parts.push(Part {
             origin: format!("{name}: {}: {}", entry.place, quoted(&entry.path)),
-            text: files.shared(entry)?,
+            text,
             is_secret: false,
         });
     }
     for (n, source) in generator.secrets.iter().enumerate() {
-        let secret = assemble(name, source, &files, context, &mut rendered.warnings)
-            .map_err(|error| error.at(name))?;
+        let before = budget.bytes();
+        let secret = assemble(
+            name,
+            source,
+            &files,
+            context,
+            budget,
+            &mut rendered.warnings,
+        )
+        .map_err(|error| error.at(name))?;
         let origin = format!("{name}: secretFrom[{n}]");
         let mut yaml = secret.to_yaml().map_err(|error| error.at(&origin))?;
+        // What was put into it was taken already.
+        let more = yaml.len().saturating_sub(before - budget.bytes());
+        budget.take_bytes(more).map_err(|error| error.at(&origin))?;
         rendered.parts.push(Part {
             text: Arc::new(Zeroizing::new(std::mem::take(&mut *yaml).into_bytes())),
             origin,
@@ -160,14 +186,20 @@ fn assemble<'a>(
     source: &'a SecretSource,
     files: &Files<'_>,
     context: &Context,
+    budget: &mut Budget,
     warnings: &mut Vec<String>,
 ) -> Result<Secret<'a>> {
+    let mut take = |entry: &Entry, bytes: usize| {
+        let taken = budget.take_bytes(bytes);
+        taken.map_err(|error| error.at(entry.place))
+    };
     let mut secret = Secret::named(source);
     for file in &source.files {
         let text = match placeholder::for_key(&file.key) {
             Some(json) if context.settings.placeholder => json,
             _ => files.text(&file.entry)?,
         };
+        take(&file.entry, text.len())?;
         secret.add_text(file.key.clone(), Zeroizing::new(text.to_owned()));
     }
     for file in &source.binary_files {
@@ -175,6 +207,7 @@ fn assemble<'a>(
             Some(json) if context.settings.placeholder => json.as_bytes(),
             _ => files.bytes(&file.entry)?,
         };
+        take(&file.entry, bytes.len())?;
         secret.add_bytes(file.key.clone(), bytes);
     }
     for entry in &source.envs {
@@ -187,6 +220,7 @@ fn assemble<'a>(
             &mut noted,
         )?;
         warnings.extend(noted.iter().map(|warning| format!("{name}: {warning}")));
+        take(entry, variables.values().map(|value| value.len()).sum())?;
         for (key, value) in variables {
             secret.add_variable(key, value);
         }

@@ -11,38 +11,35 @@ use std::{
 
 use crate::{
     Error, Result,
+    budget::Budget,
     error::quoted,
     generator::{Entry, Generator, KeyedEntry, base_name},
     policy::{Policy, Refusal},
 };
-
-/// The most files that one pattern may stand for. A generator with more is a
-/// mistake, or made to keep the repo-server busy.
-const MAX_MATCHES: usize = 10_000;
-
-/// The most names that are looked at for one pattern.
-const MAX_NAMES: usize = 1_000_000;
 
 /// Puts the files that match in the place of each glob, in byte order.
 ///
 /// # Errors
 ///
 /// Where a glob matches no file, or one outside of what may be read, or has a
-/// key of its own.
-pub fn expand(mut generator: Generator, policy: &Policy) -> Result<Generator> {
-    generator.files = entries(generator.files, policy)?;
+/// key of its own; where more files are named than the budget allows.
+pub fn expand(mut generator: Generator, policy: &Policy, budget: &mut Budget) -> Result<Generator> {
+    generator.files = entries(generator.files, policy, budget)?;
     for secret in &mut generator.secrets {
-        secret.files = keyed_entries(std::mem::take(&mut secret.files), policy)?;
-        secret.binary_files = keyed_entries(std::mem::take(&mut secret.binary_files), policy)?;
-        secret.envs = entries(std::mem::take(&mut secret.envs), policy)?;
+        let taken = std::mem::take(&mut secret.files);
+        secret.files = keyed_entries(taken, policy, budget)?;
+        let taken = std::mem::take(&mut secret.binary_files);
+        secret.binary_files = keyed_entries(taken, policy, budget)?;
+        let taken = std::mem::take(&mut secret.envs);
+        secret.envs = entries(taken, policy, budget)?;
     }
     Ok(generator)
 }
 
-fn entries(entries: Vec<Entry>, policy: &Policy) -> Result<Vec<Entry>> {
+fn entries(entries: Vec<Entry>, policy: &Policy, budget: &mut Budget) -> Result<Vec<Entry>> {
     let mut all = Vec::with_capacity(entries.len());
     for entry in entries {
-        match files_of(&entry, policy)? {
+        match files_of(&entry, policy, budget)? {
             None => all.push(entry),
             Some(paths) => all.extend(paths.into_iter().map(|path| Entry {
                 path,
@@ -53,10 +50,14 @@ fn entries(entries: Vec<Entry>, policy: &Policy) -> Result<Vec<Entry>> {
     Ok(all)
 }
 
-fn keyed_entries(entries: Vec<KeyedEntry>, policy: &Policy) -> Result<Vec<KeyedEntry>> {
+fn keyed_entries(
+    entries: Vec<KeyedEntry>,
+    policy: &Policy,
+    budget: &mut Budget,
+) -> Result<Vec<KeyedEntry>> {
     let mut all = Vec::with_capacity(entries.len());
     for keyed in entries {
-        match files_of(&keyed.entry, policy)? {
+        match files_of(&keyed.entry, policy, budget)? {
             None => all.push(keyed),
             Some(_) if keyed.key != base_name(&keyed.entry.path) => {
                 return Err(at(
@@ -93,13 +94,17 @@ fn refused(entry: &Entry, path: &str, refusal: &Refusal) -> Error {
 }
 
 /// The files that an entry stands for; `None` where it is no glob, or a file
-/// has that very name.
-fn files_of(entry: &Entry, policy: &Policy) -> Result<Option<Vec<String>>> {
+/// has that very name. They are taken from the budget.
+fn files_of(entry: &Entry, policy: &Policy, budget: &mut Budget) -> Result<Option<Vec<String>>> {
+    let one = |budget: &mut Budget| {
+        let taken = budget.take_entries(1);
+        taken.map_err(|error| error.at(entry.place)).map(|()| None)
+    };
     if !is_glob(&entry.path) {
-        return Ok(None);
+        return one(budget);
     }
     match policy.resolve(Path::new(&entry.path)) {
-        Ok(path) if path.symlink_metadata().is_ok() => return Ok(None),
+        Ok(path) if path.symlink_metadata().is_ok() => return one(budget),
         Err(refusal @ Refusal::Outside(_)) => return Err(refused(entry, &entry.path, &refusal)),
         _ => {}
     }
@@ -110,9 +115,12 @@ fn files_of(entry: &Entry, policy: &Policy) -> Result<Option<Vec<String>>> {
     let mut found = Search {
         entry,
         policy,
-        names: 0,
+        budget,
     }
     .run()?;
+    budget
+        .take_entries(found.len())
+        .map_err(|error| error.at(entry.place))?;
     found.sort_unstable();
     if found.is_empty() {
         return Err(at(entry, "matches no file").advise(
@@ -125,7 +133,7 @@ fn files_of(entry: &Entry, policy: &Policy) -> Result<Option<Vec<String>>> {
 struct Search<'a> {
     entry: &'a Entry,
     policy: &'a Policy,
-    names: usize,
+    budget: &'a mut Budget,
 }
 
 impl Search<'_> {
@@ -175,12 +183,12 @@ impl Search<'_> {
                     Err(refusal) if is_absent(&refusal) => {}
                     Err(refusal) => return Err(refused(self.entry, &path, &refusal)),
                 }
-                if found.len() > MAX_MATCHES {
-                    return Err(at(
-                        self.entry,
-                        &format!("matches more than {MAX_MATCHES} files"),
-                    )
-                    .advise("write a narrower pattern"));
+                if found.len() > self.budget.entries() {
+                    let taken = self.budget.take_entries(found.len());
+                    return Err(taken
+                        .err()
+                        .unwrap_or_else(|| at(self.entry, "matches too many files"))
+                        .at(self.entry.place));
                 }
             }
         }
@@ -204,8 +212,7 @@ impl Search<'_> {
             let name = entry
                 .map_err(|error| refused(self.entry, folder, &error.into()))?
                 .file_name();
-            self.names += 1;
-            if self.names > MAX_NAMES {
+            if !self.budget.take_name() {
                 return Err(at(self.entry, "has too many files to look at")
                     .advise("write a narrower pattern"));
             }

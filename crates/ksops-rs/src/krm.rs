@@ -3,6 +3,8 @@
 
 mod write;
 
+use std::{collections::HashMap, sync::Arc};
+
 use go_yaml::{Document, Kind, NodeId};
 use zeroize::Zeroizing;
 
@@ -50,14 +52,17 @@ pub fn answer(input: &[u8], render: &mut RenderItem<'_>) -> Result<Answer> {
             Err(error) => errors.push(error),
         }
     }
-    let capacity = 2 * input.len() + parts.iter().map(|part| 2 * part.text.len()).sum::<usize>();
+    // Indented by two, a line takes twice its length at most.
+    let size: usize = parts.iter().map(|part| part.text.len()).sum();
     let generated = match one_of(errors) {
         Some(error) => Err(error),
         None => generated_documents(&parts),
     };
+    let size = if generated.is_ok() { size } else { 0 };
+    let capacity = 2 * (input.len() + size);
     Ok(match &generated {
-        Ok(documents) => {
-            let resources = documents.iter().filter_map(Resource::of_document);
+        Ok(generated) => {
+            let resources = generated.documents().filter_map(Resource::of_document);
             Answer {
                 text: list.write(resources.collect(), None, capacity)?,
                 warnings,
@@ -249,10 +254,34 @@ impl<'a> Resource<'a> {
     }
 }
 
+/// What was generated, read once for each text; and the texts of the parts in
+/// order.
+struct Generated<'a> {
+    texts: Vec<Vec<Document<'a>>>,
+    order: Vec<usize>,
+}
+
+impl Generated<'_> {
+    fn documents(&self) -> impl Iterator<Item = &Document<'_>> {
+        let texts = self.order.iter().filter_map(|&n| self.texts.get(n));
+        texts.flatten()
+    }
+}
+
 /// Reads what was generated; each document must be an object.
-fn generated_documents(parts: &[Part]) -> Result<Vec<Document<'_>>> {
-    let mut all = Vec::new();
+fn generated_documents(parts: &[Part]) -> Result<Generated<'_>> {
+    let mut known = HashMap::new();
+    let mut generated = Generated {
+        texts: Vec::new(),
+        order: Vec::with_capacity(parts.len()),
+    };
     for part in parts {
+        let next = generated.texts.len();
+        let n = *known.entry(Arc::as_ptr(&part.text)).or_insert(next);
+        generated.order.push(n);
+        if n < next {
+            continue;
+        }
         let documents = yaml::parse(&part.origin, &part.text).map_err(not_an_object)?;
         for document in &documents {
             if let Some(root) = document.root()
@@ -266,9 +295,9 @@ fn generated_documents(parts: &[Part]) -> Result<Vec<Document<'_>>> {
                 ))));
             }
         }
-        all.extend(documents);
+        generated.texts.push(documents);
     }
-    Ok(all)
+    Ok(generated)
 }
 
 fn not_an_object(error: Error) -> Error {

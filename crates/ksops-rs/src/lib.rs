@@ -7,6 +7,7 @@
 //! no argument answers a ResourceList on stdin (KRM function), a subcommand
 //! runs. All paths of the plugin meet in [`generate::render`].
 
+pub mod budget;
 pub mod doctor;
 pub mod env_file;
 pub mod generate;
@@ -95,7 +96,7 @@ fn legacy(process: &mut Process<'_>, path: &OsString) -> Result<()> {
     })?;
     let generator = Generator::parse(name, &bytes)?;
     let context = context(process)?;
-    let result = generate::render(&generator, &context);
+    let result = generate::render(&generator, &context, &mut generate::Run::default());
     process.warn(&generator.warnings);
     let rendered = result?;
     process.warn(&rendered.warnings);
@@ -111,10 +112,12 @@ fn krm(process: &mut Process<'_>) -> Result<()> {
     })?;
     let context = context(process);
     let mut warnings = Vec::new();
+    let mut run = generate::Run::default();
     let answer = krm::answer(&input, &mut |name, document, item| {
         let mut generator = Generator::from_node(name, document, item)?;
         warnings.append(&mut generator.warnings);
-        generate::render(&generator, context.as_ref().map_err(Error::clone)?)
+        let context = context.as_ref().map_err(Error::clone)?;
+        generate::render(&generator, context, &mut run)
     })?;
     process.warn(&warnings);
     process.warn(&answer.warnings);

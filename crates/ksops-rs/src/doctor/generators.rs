@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     Error, Settings,
+    budget::Budget,
     error::quoted,
     generate::{self, Context, Part},
     generator::{Entry, Generator},
@@ -32,7 +33,8 @@ pub(super) fn check(
         }
     }
     let generator = found.generator.clone().and_then(|generator| {
-        glob::expand(generator, &context.policy).map_err(|error| error.at(&found.name))
+        glob::expand(generator, &context.policy, &mut Budget::default())
+            .map_err(|error| error.at(&found.name))
     });
     let generator = match generator {
         Ok(generator) => generator,
@@ -232,7 +234,7 @@ fn core_failure(report: &mut Report, name: String, before: &str, error: &sops_co
 /// All of it, as the plugin does it: whether Secrets come of it that
 /// kustomize takes.
 fn render(found: &Found, generator: &Generator, context: &Context, report: &mut Report) {
-    match generate::render(generator, context) {
+    match generate::render(generator, context, &mut generate::Run::default()) {
         Ok(rendered) => {
             for part in &rendered.parts {
                 if let Some(why) = not_an_object(part) {

@@ -4,27 +4,37 @@
 use std::{
     collections::{HashMap, HashSet},
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use sops_core::{Document, ErrorKind, Format};
 use zeroize::Zeroizing;
 
-use super::{Context, STYLE, parallel::in_parallel, placeholder, variables::Outline};
+use super::{Context, Run, STYLE, parallel::in_parallel, placeholder, variables::Outline};
 use crate::{
     Error, Result,
+    budget::too_many_bytes,
     error::quoted,
     generator::{Entry, Generator},
+    policy::Identity,
     yaml,
 };
 
 /// The text of a decrypted file. Shared by all that mention it.
 pub(super) type Text = Arc<Zeroizing<Vec<u8>>>;
 
-/// The decrypted files of a generator by path.
-pub(super) struct Files<'a>(HashMap<&'a str, Decrypted>);
+/// The files that a run decrypted, by what they are and the format of their
+/// names.
+pub(super) type Opened = HashMap<(Identity, Format), Arc<Decrypted>>;
 
-struct Decrypted {
+/// The decrypted files of a generator by path. Paths that lead to one file
+/// share what was decrypted.
+pub(super) struct Files<'a>(HashMap<&'a str, Arc<Decrypted>>);
+
+pub(super) struct Decrypted {
     text: Text,
     /// Only of a file that is listed under `envs`.
     outline: Option<Outline>,
@@ -32,22 +42,46 @@ struct Decrypted {
 
 impl<'a> Files<'a> {
     /// Decrypts every file that is named.
-    pub(super) fn decrypt(generator: &'a Generator, context: &Context) -> Result<Self> {
+    pub(super) fn decrypt(
+        generator: &'a Generator,
+        context: &Context,
+        run: &mut Run,
+    ) -> Result<Self> {
         let name = &generator.title;
-        let entries = distinct(generator);
-        let envs = generator.secrets.iter().flat_map(|secret| &secret.envs);
-        let envs: HashSet<&str> = envs.map(|entry| entry.path.as_str()).collect();
-        let results = in_parallel(&entries, context.settings.concurrency.get(), |entry| {
-            decrypt_file(entry, envs.contains(entry.path.as_str()), context)
+        let groups = groups(generator, context);
+        let most = run.budget.bytes();
+        // Whatever is decrypted is rendered once at least, so that more than
+        // may be rendered need not be.
+        let decrypted = AtomicUsize::new(0);
+        let results = in_parallel(&groups, context.settings.concurrency.get(), |group| {
+            if decrypted.load(Ordering::Relaxed) > most {
+                return Err(None);
+            }
+            let known = group
+                .identity
+                .and_then(|identity| run.opened.get(&identity));
+            if let Some(file) = known.filter(|file| file.outline.is_some() >= group.outlined) {
+                return Ok(Arc::clone(file));
+            }
+            let file = decrypt_file(group.first, group.outlined, context).map_err(Some)?;
+            decrypted.fetch_add(file.text.len(), Ordering::Relaxed);
+            Ok(Arc::new(file))
         });
-        let mut files = HashMap::with_capacity(entries.len());
-        let mut errors = Vec::new();
-        for (entry, result) in entries.iter().zip(results) {
+        if decrypted.into_inner() > most {
+            return Err(too_many_bytes().at(name));
+        }
+        let count = groups.len();
+        let mut files = HashMap::new();
+        let mut errors: Vec<Error> = Vec::new();
+        for (group, result) in groups.into_iter().zip(results) {
             match result {
-                Ok(decrypted) => {
-                    files.insert(entry.path.as_str(), decrypted);
+                Ok(file) => {
+                    if let Some(identity) = group.identity {
+                        run.opened.insert(identity, Arc::clone(&file));
+                    }
+                    files.extend(group.paths.into_iter().map(|path| (path, file.clone())));
                 }
-                Err(error) => errors.push(error),
+                Err(error) => errors.extend(error),
             }
         }
         let failed = errors.len();
@@ -57,10 +91,7 @@ impl<'a> Files<'a> {
             Some(error) => {
                 errors.push(error);
                 Err(Error::several(
-                    format!(
-                        "{name}: {failed} of {} files cannot be decrypted",
-                        entries.len()
-                    ),
+                    format!("{name}: {failed} of {count} files cannot be decrypted"),
                     errors,
                 ))
             }
@@ -71,6 +102,7 @@ impl<'a> Files<'a> {
         // All that a generator names were decrypted.
         self.0
             .get(entry.path.as_str())
+            .map(|file| &**file)
             .ok_or_else(|| Error::new(format!("{}: not decrypted", entry.place)))
     }
 
@@ -131,6 +163,47 @@ impl<'a> Files<'a> {
             .as_ref()
             .ok_or_else(|| Error::new(format!("{}: not listed under `envs`", entry.place)))
     }
+}
+
+/// The paths by which a generator names one file.
+struct Group<'a> {
+    /// Where it is named first.
+    first: &'a Entry,
+    identity: Option<(Identity, Format)>,
+    paths: Vec<&'a str>,
+    /// Whether it is listed under `envs`.
+    outlined: bool,
+}
+
+/// The files that a generator names, told apart by what they are: one that is
+/// reached by many links is one. The format is that of the name.
+fn groups<'a>(generator: &'a Generator, context: &Context) -> Vec<Group<'a>> {
+    let entries = distinct(generator);
+    let envs = generator.secrets.iter().flat_map(|secret| &secret.envs);
+    let envs: HashSet<&str> = envs.map(|entry| entry.path.as_str()).collect();
+    let mut known: HashMap<(Identity, Format), usize> = HashMap::new();
+    let mut groups: Vec<Group<'_>> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let path = entry.path.as_str();
+        let outlined = envs.contains(path);
+        // Why there may be no such file is told when it is read.
+        let identity = context.policy.identity(Path::new(path)).ok();
+        let identity = identity.map(|identity| (identity, Format::from_path(path)));
+        let at = identity.map(|identity| *known.entry(identity).or_insert(groups.len()));
+        match at.and_then(|at| groups.get_mut(at)) {
+            Some(group) => {
+                group.paths.push(path);
+                group.outlined |= outlined;
+            }
+            None => groups.push(Group {
+                first: entry,
+                identity,
+                paths: vec![path],
+                outlined,
+            }),
+        }
+    }
+    groups
 }
 
 /// Every file that a generator names, once, where it is named first.

@@ -74,7 +74,8 @@ fn folder() -> tempfile::TempDir {
 }
 
 fn try_expand(policy: &Policy, manifest: &str) -> Result<Generator> {
-    expand(Generator::parse("g", manifest.as_bytes()).unwrap(), policy)
+    let generator = Generator::parse("g", manifest.as_bytes()).unwrap();
+    expand(generator, policy, &mut Budget::default())
 }
 
 fn paths(policy: &Policy, pattern: &str) -> std::result::Result<String, String> {
@@ -194,5 +195,34 @@ fn confinement_holds_for_globs() {
     insta::assert_snapshot!(error.replace(repo.to_str().unwrap(), "REPO"), @r#"
     line 1: files[0]: "l*k" matches "link": outside of REPO, the repository (the nearest .git is there)
     keep encrypted files in the repository of the application; the limit is that of KSOPS_CONFINE on the repo-server
+    "#);
+}
+
+/// The bounds are those of all patterns together.
+#[test]
+fn patterns_share_a_budget() {
+    let temp = folder();
+    let many = temp.path().join("many");
+    fs::create_dir(&many).unwrap();
+    for n in 0..200 {
+        fs::write(many.join(n.to_string()), "").unwrap();
+    }
+    let policy = Policy::unlimited(temp.path());
+    let times = |pattern: &str, count: usize| {
+        let manifest = format!("files: [{}]", vec![format!("'{pattern}'"); count].join(","));
+        try_expand(&policy, &manifest).map(|generator| generator.files.len())
+    };
+    assert_eq!(times("many/*", 50), Ok(10_000));
+    insta::assert_snapshot!(times("many/*", 51).unwrap_err(), @"
+    line 1: files[50]: more than 10000 files, counted as often as they are named
+    write narrower patterns, and name each file once
+    ");
+    assert_eq!(times("a.enc.yaml", 10_000), Ok(10_000));
+    assert!(times("a.enc.yaml", 10_001).is_err());
+    // Names that do not match count as well.
+    assert!(times("many/1[0]0", 5_000).is_ok());
+    insta::assert_snapshot!(times("many/1[0]0", 5_001).unwrap_err(), @r#"
+    line 1: files[5000]: "many/1[0]0" has too many files to look at
+    write a narrower pattern
     "#);
 }
