@@ -13,7 +13,19 @@
 //! goes. What each service refuses is said at the service.
 
 pub mod environment;
+#[cfg(feature = "gcp")]
+mod gcp;
 pub mod http;
+#[cfg(any(feature = "gcp", feature = "azure"))]
+mod jwt;
 pub mod kept;
+#[cfg(any(feature = "gcp", feature = "azure"))]
+mod oauth;
+#[cfg(any(feature = "gcp", feature = "azure", feature = "huawei"))]
+mod refusal;
+#[cfg(any(feature = "gcp", feature = "azure", feature = "huawei"))]
+mod wire;
 
 pub use environment::{Environment, Policy};
+#[cfg(feature = "gcp")]
+pub use gcp::GcpKms;

@@ -2,4 +2,8 @@
 //! fail, and real ones where they can be had.
 
 mod fake;
+#[cfg(feature = "gcp")]
+mod gcp;
 mod http;
+#[cfg(any(feature = "gcp", feature = "azure", feature = "huawei"))]
+mod world;
