@@ -17,7 +17,7 @@
 //! ```
 //! use sops_core::{Document, Format, Keyring, Style};
 //!
-//! # let path = "../../testdata/corpus/ksops/single/app/secret.enc.yaml";
+//! # let path = "examples/secret.enc.yaml";
 //! let mut keyring = Keyring::new();
 //! let found = keyring.add_identities(
 //!     "AGE-SECRET-KEY-1XT77XPGU6Z73K4ZYRMSZXG2HXL95DHPDNTS6Q9VVVP2ZZXPZ3J6QTHA59Y",
@@ -49,9 +49,9 @@
 //!     password: String,
 //! }
 //!
-//! # let file = std::fs::read("../../testdata/corpus/ksops/single/app/secret.enc.yaml")?;
+//! # let file = std::fs::read("examples/secret.enc.yaml")?;
 //! # let mut keyring = Keyring::new();
-//! # let _ = keyring.add_file("../../testdata/corpus/keys/age-a.txt");
+//! # let _ = keyring.add_file("examples/age.txt");
 //! let document = Document::parse(&file, Format::Yaml)?.decrypt(&keyring)?;
 //! let json = document.to_bytes(Format::Json, &Style::default())?;
 //! let secret: Secret = serde_json::from_slice(&json)?;
@@ -66,7 +66,7 @@
 //! ```
 //! use sops_core::{Document, Format, Keyring};
 //!
-//! # let file = std::fs::read("../../testdata/corpus/ksops/single/app/secret.enc.yaml")?;
+//! # let file = std::fs::read("examples/secret.enc.yaml")?;
 //! let document = Document::parse(&file, Format::Yaml)?;
 //! let recipients: Vec<String> = document.recipients().map(ToString::to_string).collect();
 //! assert_eq!(recipients, ["age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc"]);
@@ -79,9 +79,9 @@
 //! ```
 //! use sops_core::{Document, ErrorKind, Format, Keyring};
 //!
-//! # let file = std::fs::read("../../testdata/corpus/ksops/single/app/secret.enc.yaml")?;
+//! # let file = std::fs::read("examples/secret.enc.yaml")?;
 //! # let mut keyring = Keyring::new();
-//! # let _ = keyring.add_file("../../testdata/corpus/keys/age-a.txt");
+//! # let _ = keyring.add_file("examples/age.txt");
 //! Document::parse(&file, Format::Yaml)?.verify(&keyring)?;
 //!
 //! let changed = String::from_utf8(file)?.replace("lastmodified: \"2", "lastmodified: \"3");
@@ -97,9 +97,9 @@
 //! ```
 //! use sops_core::{Document, Format, Keyring};
 //!
-//! # let file = std::fs::read("../../testdata/corpus/ksops/single/app/secret.enc.yaml")?;
+//! # let file = std::fs::read("examples/secret.enc.yaml")?;
 //! # let mut keyring = Keyring::new();
-//! # let _ = keyring.add_file("../../testdata/corpus/keys/age-a.txt");
+//! # let _ = keyring.add_file("examples/age.txt");
 //! let document = Document::parse(&file, Format::Yaml)?.decrypt(&keyring)?;
 //! let flat = document.flatten();
 //! let (key, value) = &flat[flat.len() - 1];
@@ -164,7 +164,7 @@
 //! ```
 //! use sops_core::{Document, Format, Keyring, keys::Outcome};
 //!
-//! # let file = std::fs::read("../../testdata/corpus/ksops/single/app/secret.enc.yaml")?;
+//! # let file = std::fs::read("examples/secret.enc.yaml")?;
 //! let error = Document::parse(&file, Format::Yaml)?
 //!     .decrypt(&Keyring::new())
 //!     .err()

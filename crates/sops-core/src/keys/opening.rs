@@ -84,9 +84,9 @@ pub struct Position {
 /// ```
 /// use sops_core::{Document, Format, Keyring, keys::{Effort, KeyError}};
 ///
-/// # let file = std::fs::read("../../testdata/corpus/ksops/single/app/secret.enc.yaml")?;
+/// # let file = std::fs::read("examples/secret.enc.yaml")?;
 /// # let mut keyring = Keyring::new();
-/// # keyring.add_file("../../testdata/corpus/keys/age-a.txt");
+/// # keyring.add_file("examples/age.txt");
 /// let document = Document::parse(&file, Format::Yaml)?;
 /// let mut opening = keyring.start(document.metadata());
 /// for (position, key) in opening.wanted() {
