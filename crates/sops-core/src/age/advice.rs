@@ -25,7 +25,11 @@ pub(super) fn choose(report: &Report) -> Advice {
         );
     }
     let ssh = age().any(|r| r.recipient.starts_with("ssh-"));
-    if let Some(advice) = report.places().iter().find_map(|place| repair(place, ssh)) {
+    if let Some(advice) = report
+        .places()
+        .iter()
+        .find_map(|place| repair(place, ssh, reads_variables(report)))
+    {
         return Advice::Mend(advice);
     }
     if closed().all(|r| matches!(r.outcome, Outcome::Damaged { .. })) {
@@ -73,6 +77,7 @@ fn missing<'r>(report: &Report, closed: impl Iterator<Item = &'r RecipientReport
         );
     }
     match have.as_slice() {
+        [] if !any && !reads_variables(report) => format!("give the private key of {wanted}"),
         [] if !any => format!(
             "give the private key of {wanted}: its text in SOPS_AGE_KEY, or the path of its file \
              in SOPS_AGE_KEY_FILE"
@@ -88,8 +93,18 @@ fn missing<'r>(report: &Report, closed: impl Iterator<Item = &'r RecipientReport
     }
 }
 
+/// Whether variables were looked at: only then is it of use to set one.
+fn reads_variables(report: &Report) -> bool {
+    let variable = |place: &Place| match &place.location {
+        Location::Variable { .. } | Location::Command { .. } => true,
+        Location::File { variable, .. } => variable.is_some(),
+        _ => false,
+    };
+    report.places().iter().any(variable)
+}
+
 /// What to do about a place that was meant to have an identity and has none.
-fn repair(Place { location, found }: &Place, ssh: bool) -> Option<String> {
+fn repair(Place { location, found }: &Place, ssh: bool, environment: bool) -> Option<String> {
     let named = match location {
         Location::File {
             variable: None,
@@ -117,10 +132,14 @@ fn repair(Place { location, found }: &Place, ssh: bool) -> Option<String> {
         }
         Found::NotReadable { user, .. } => {
             let user = user.map_or("this process".into(), |user| format!("uid {user}"));
-            format!(
-                "let {user} read {place}; for a Secret that Kubernetes mounts, by fsGroup and \
-                 defaultMode 0440"
-            )
+            let mut text = format!("let {user} read {place}");
+            // A program that looks for keys by itself knows where they are from.
+            if environment {
+                text.push_str(
+                    "; for a Secret that Kubernetes mounts, by fsGroup and defaultMode 0440",
+                );
+            }
+            text
         }
         Found::NotFound { hint } => match (hint, location) {
             _ if !named => return None,

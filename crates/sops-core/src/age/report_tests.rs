@@ -516,3 +516,27 @@ fn nothing_shows_a_secret() {
     let numbers = format!("{:?}", &b"Zq7xW2pL"[..]);
     assert!(!shown.contains(numbers.trim_matches(['[', ']'])));
 }
+
+/// A program that was given keys, and looked at no variable, is not told to
+/// set one.
+#[test]
+fn advice_names_only_what_was_looked_at() {
+    let advice = |ring: &Keyring| {
+        let error = ring.open(&file(&[B])).unwrap_err();
+        error.advice().unwrap().to_owned()
+    };
+    let mut ring = Keyring::new();
+    insta::assert_snapshot!(advice(&ring), @"give the private key of age1ja7ptl5quguf…cg3qun");
+    ring.service::<Age>().add(Source::nothing(
+        Location::Directory {
+            path: "/keys".into(),
+        },
+        Found::NotReadable {
+            why: "permission denied".into(),
+            mode: None,
+            owner: None,
+            user: None,
+        },
+    ));
+    insta::assert_snapshot!(advice(&ring), @"let this process read /keys");
+}
