@@ -172,8 +172,15 @@ impl Found {
         }
     }
 
+    /// Identities, by their public keys.
+    #[must_use]
+    pub fn identities(recipients: Vec<String>) -> Self {
+        Found::of(recipients, 0)
+    }
+
     /// What an error from the file system means.
-    pub(crate) fn from_io(error: &io::Error, path: &Path) -> Self {
+    #[must_use]
+    pub fn from_io(error: &io::Error, path: &Path) -> Self {
         use io::ErrorKind::{InvalidInput, IsADirectory, NotADirectory, NotFound};
         match error.kind() {
             NotFound | NotADirectory | InvalidInput => Found::NotFound {

@@ -1,0 +1,65 @@
+//! What a [`Pgp`](crate::Pgp) may do beyond reading files.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+type Prompt = dyn Fn(&str) -> Option<Zeroizing<String>> + Send + Sync;
+
+/// What a [`Pgp`](crate::Pgp) may do to get at private keys: nothing but read
+/// files, unless said so.
+///
+/// ```
+/// use sops_pgp::Callbacks;
+///
+/// let callbacks = Callbacks::none()
+///     .prompt(|what| {
+///         eprintln!("the passphrase of {what}, please");
+///         None
+///     })
+///     .run_gpg();
+/// ```
+#[derive(Default)]
+pub struct Callbacks {
+    pub(crate) prompt: Option<Box<Prompt>>,
+    pub(crate) programs: bool,
+}
+
+impl Callbacks {
+    /// Neither prompts nor programs.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Asks for passphrases with this function. It is given the name of the
+    /// key, as in `the PGP key 43470F1F…B877414F (Alice <a@example.org>)`,
+    /// and called at most once for each key, when nothing else will do; `None`
+    /// means that no passphrase can be had.
+    #[must_use]
+    pub fn prompt(
+        mut self,
+        ask: impl Fn(&str) -> Option<Zeroizing<String>> + Send + Sync + 'static,
+    ) -> Self {
+        self.prompt = Some(Box::new(ask));
+        self
+    }
+
+    /// Runs the gpg program where nothing else will do: `gpg -d`, and
+    /// `gpg --encrypt` for keys whose public half was not found, as sops does.
+    /// gpg may ask for a passphrase in its own way.
+    #[must_use]
+    pub fn run_gpg(mut self) -> Self {
+        self.programs = true;
+        self
+    }
+}
+
+impl fmt::Debug for Callbacks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Callbacks")
+            .field("prompt", &self.prompt.is_some())
+            .field("programs", &self.programs)
+            .finish()
+    }
+}

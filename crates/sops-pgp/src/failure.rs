@@ -1,0 +1,182 @@
+//! What came of the attempts on one message, and what a report says of it.
+
+use sops_core::keys::{KeyError, Reason};
+
+use crate::{flaw::Flaw, key::Fingerprint, message::Recipient, private::Refusal};
+
+/// The most telling of several failures.
+#[derive(Default)]
+pub(crate) struct Failures {
+    worst: Option<(Rank, Failure)>,
+}
+
+/// How much a failure says.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Elsewhere,
+    Unsupported,
+    Locked,
+    WrongPassphrase,
+    Broken,
+    TooMuchWork,
+    Changed,
+}
+
+/// Why a key that a message is for did not open it.
+pub(crate) enum Failure {
+    /// A private key that is there, or would be.
+    Key {
+        /// As people know it.
+        name: String,
+        /// Why it did not.
+        refusal: Refusal,
+    },
+    /// The message itself.
+    Message(Flaw),
+    /// The kind of a recipient's key is not supported.
+    Kind(String),
+    /// Too many attempts gave nothing.
+    TooMuchWork,
+}
+
+impl Failures {
+    /// Adds one.
+    pub(crate) fn add(&mut self, failure: Failure) {
+        let rank = match &failure {
+            Failure::Message(_) => Rank::Changed,
+            Failure::Kind(_) => Rank::Unsupported,
+            Failure::TooMuchWork => Rank::TooMuchWork,
+            Failure::Key { refusal, .. } => match refusal {
+                Refusal::Mismatch => return,
+                Refusal::Elsewhere => Rank::Elsewhere,
+                Refusal::Locked => Rank::Locked,
+                Refusal::WrongPassphrase => Rank::WrongPassphrase,
+                Refusal::TooMuchWork | Refusal::Flaw(Flaw::Packets) => Rank::Broken,
+                Refusal::Flaw(_) => Rank::Unsupported,
+            },
+        };
+        if self.worst.as_ref().is_none_or(|(worst, _)| *worst < rank) {
+            self.worst = Some((rank, failure));
+        }
+    }
+
+    /// The error for a report. `recipients` are those of the message that are
+    /// known by name, or their ids.
+    pub(crate) fn into_error(self, recipients: &[String], advise_variables: bool) -> KeyError {
+        match self.worst.map(|(_, failure)| failure) {
+            None => missing(recipients, advise_variables),
+            Some(Failure::Message(flaw)) => of_message(&flaw),
+            Some(Failure::Kind(what)) => of_message(&Flaw::Unsupported(what)).named("key-kind"),
+            Some(Failure::TooMuchWork) => KeyError::new(
+                Reason::Refused,
+                "too many PGP messages that name no recipient, or a wrong one",
+            )
+            .named("too-much-work")
+            .advise(
+                "encrypt the file anew, without `--throw-keyids`, for the keys that are to open it",
+            ),
+            Some(Failure::Key { name, refusal }) => of_key(&name, &refusal, advise_variables),
+        }
+    }
+}
+
+/// What is wrong with a message, so that nobody can open it or this crate
+/// cannot.
+pub(crate) fn of_message(flaw: &Flaw) -> KeyError {
+    let (reason, name) = match flaw {
+        Flaw::Unsupported(_) => (Reason::Unsupported, "message-kind"),
+        Flaw::ForPassphrase => (Reason::Unsupported, "passphrase"),
+        Flaw::Missing => (Reason::Damaged, "missing"),
+        Flaw::TooLarge => (Reason::Damaged, "too-large"),
+        Flaw::TooMany => (Reason::Damaged, "too-many-packets"),
+        Flaw::Armor => (Reason::Damaged, "armor"),
+        Flaw::Packets => (Reason::Damaged, "header"),
+        Flaw::Changed | Flaw::Contents => (Reason::Damaged, "payload"),
+    };
+    KeyError::new(reason, flaw.to_string()).named(name)
+}
+
+fn missing(recipients: &[String], advise_variables: bool) -> KeyError {
+    let who = match recipients {
+        [] => "a recipient that the message hides".into(),
+        [one] => one.clone(),
+        [one, two] => format!("{one} or {two}"),
+        [one, rest @ ..] => format!("{one} or one of {} others", rest.len()),
+    };
+    let error = KeyError::new(Reason::NotOurs, format!("no private key of {who}"));
+    error.named("no-private-key").advise(if advise_variables {
+        format!(
+            "give the private key of {who}: `gpg --armor --export-secret-keys` writes it, and \
+             KSOPS_PGP_KEY_FILE names its file"
+        )
+    } else {
+        format!("give the private key of {who}")
+    })
+}
+
+fn of_key(name: &str, refusal: &Refusal, advise_variables: bool) -> KeyError {
+    let error =
+        |reason, text: String, short: &'static str| KeyError::new(reason, text).named(short);
+    match refusal {
+        Refusal::Locked => {
+            let error = error(
+                Reason::NoCredentials,
+                format!("the private key of {name} takes a passphrase"),
+                "passphrase-needed",
+            );
+            error.advise(if advise_variables {
+                "put the passphrase into a file and name that in KSOPS_PGP_PASSPHRASE_FILE, or \
+                 take the passphrase off the key"
+            } else {
+                "give the passphrase, or take it off the key"
+            })
+        }
+        Refusal::WrongPassphrase => error(
+            Reason::NoCredentials,
+            format!("the passphrase given is not that of the private key of {name}"),
+            "wrong-passphrase",
+        )
+        .advise("give the right passphrase, without a line break before its end"),
+        Refusal::TooMuchWork => error(
+            Reason::Refused,
+            format!("unlocking the private key of {name} would take more work than is allowed"),
+            "too-much-work",
+        ),
+        Refusal::Elsewhere => error(
+            Reason::NoCredentials,
+            format!("the private key of {name} is on a smartcard, or was left out of the export"),
+            "key-elsewhere",
+        )
+        .advise("export the key with its secret subkeys, or let gpg-agent use the smartcard"),
+        Refusal::Flaw(Flaw::Unsupported(what)) => error(
+            Reason::Unsupported,
+            format!("{what}, of which the private key of {name} is, is not supported"),
+            "key-kind",
+        ),
+        Refusal::Flaw(_) => error(
+            Reason::NoCredentials,
+            format!("the private key of {name} cannot be read"),
+            "key-broken",
+        ),
+        Refusal::Mismatch => KeyError::not_ours(),
+    }
+}
+
+/// A key as people know it: its fingerprint, and its user id where there is
+/// one.
+pub(crate) fn key_name(fingerprint: &Fingerprint, user: Option<&str>) -> String {
+    match user {
+        Some(user) => format!("{fingerprint} ({user})"),
+        None => fingerprint.to_string(),
+    }
+}
+
+/// What a message says of a recipient; `None` where it hides it.
+pub(crate) fn recipient_id(recipient: &Recipient) -> Option<String> {
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+    match recipient {
+        Recipient::KeyId(id) => Some(hex(id)),
+        Recipient::Fingerprint(fingerprint) => Some(hex(fingerprint)),
+        Recipient::Anonymous => None,
+    }
+}

@@ -1,0 +1,258 @@
+//! Private keys from a file, or given as bytes.
+
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use sops_core::{
+    keys::{Found, Location, Place, Secret},
+    shown::printable,
+};
+use zeroize::Zeroizing;
+
+use super::{Attempt, Passphrase};
+use crate::{
+    failure::key_name,
+    home::read_file,
+    key::Fingerprint,
+    limits,
+    private::{PrivateKeys, Protection, Refusal},
+    ring::Ring,
+};
+
+/// A file with keys, or bytes.
+pub(crate) struct KeyFile {
+    location: Location,
+    /// What is wrong with the file, if anything is.
+    trouble: Option<Found>,
+    keys: PrivateKeys,
+    /// The public halves.
+    pub(crate) public: Ring,
+    passphrase: Arc<PassphraseFile>,
+    /// Keys whose passphrase was asked for in vain.
+    asked: Mutex<HashSet<Vec<u8>>>,
+    /// Whether a passphrase was wrong.
+    wrong: OnceLock<()>,
+}
+
+impl KeyFile {
+    /// Reads keys that are at hand as bytes.
+    pub(crate) fn bytes(location: Location, bytes: &[u8], passphrase: Arc<PassphraseFile>) -> Self {
+        let keys = PrivateKeys::read(bytes);
+        KeyFile {
+            trouble: trouble(&keys, bytes),
+            keys,
+            public: Ring::read(bytes),
+            ..Self::nothing(location, passphrase)
+        }
+    }
+
+    /// Reads a file now.
+    pub(crate) fn read(
+        variable: Option<&'static str>,
+        path: &Path,
+        passphrase: Arc<PassphraseFile>,
+    ) -> Self {
+        let location = Location::File {
+            variable: variable.map(Into::into),
+            path: printable(&path.to_string_lossy()),
+        };
+        match read_file(path, limits::KEY_FILE) {
+            Ok(bytes) => Self::bytes(location, &bytes, passphrase),
+            Err(error) => Self {
+                trouble: Some(Found::from_io(&error, path)),
+                ..Self::nothing(location, passphrase)
+            },
+        }
+    }
+
+    /// A place with nothing in it.
+    pub(crate) fn not_there(location: Location, found: Found) -> Self {
+        Self {
+            trouble: Some(found),
+            ..Self::nothing(location, Arc::default())
+        }
+    }
+
+    fn nothing(location: Location, passphrase: Arc<PassphraseFile>) -> Self {
+        KeyFile {
+            location,
+            trouble: None,
+            keys: PrivateKeys::default(),
+            public: Ring::default(),
+            passphrase,
+            asked: Mutex::default(),
+            wrong: OnceLock::new(),
+        }
+    }
+
+    /// Whether a key of this file, or its primary key, is the one.
+    pub(crate) fn has(&self, is: impl Fn(&Fingerprint) -> bool) -> bool {
+        let mut keys = self.keys.keys.iter();
+        keys.any(|key| is(&key.fingerprint) || is(&key.primary))
+    }
+
+    /// Whether some key takes a passphrase, for which a person may be asked.
+    pub(crate) fn has_locked(&self) -> bool {
+        let mut keys = self.keys.keys.iter();
+        keys.any(|key| key.protection() == Protection::Passphrase)
+    }
+
+    /// Opens a message.
+    pub(crate) fn open(&self, attempt: &mut Attempt<'_>) -> Option<Secret> {
+        for wrapped in attempt.session_keys() {
+            for key in &self.keys.keys {
+                if !key.fingerprint.is(&wrapped.recipient) {
+                    continue;
+                }
+                let passphrase = if key.is_open() {
+                    None
+                } else if attempt.ask {
+                    match self.ask(attempt, &key.fingerprint, key.user.as_deref()) {
+                        None => continue,
+                        given => given,
+                    }
+                } else {
+                    self.passphrase.get()
+                };
+                let name = || key_name(&key.fingerprint, key.user.as_deref());
+                let passphrase = passphrase.as_ref().map(|p| p.as_slice());
+                match attempt.try_key(key, wrapped, passphrase, name) {
+                    Ok(None) => {}
+                    Ok(opened) => return opened,
+                    Err(Refusal::WrongPassphrase) => _ = self.wrong.set(()),
+                    Err(_) => {}
+                }
+            }
+        }
+        None
+    }
+
+    /// Asks for a passphrase, once for each key.
+    fn ask(
+        &self,
+        attempt: &Attempt<'_>,
+        fingerprint: &Fingerprint,
+        user: Option<&str>,
+    ) -> Passphrase {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = asked.insert(fingerprint.as_bytes().to_vec());
+        drop(asked);
+        first.then(|| attempt.prompt(fingerprint, user)).flatten()
+    }
+
+    /// Forgets which passphrases were asked for.
+    pub(crate) fn forget_failures(&self) {
+        self.asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+        self.passphrase.forget();
+    }
+
+    /// The place, and what is there.
+    pub(crate) fn place(&self) -> Place {
+        Place::new(self.location.clone(), self.found())
+    }
+
+    /// What is there.
+    pub(crate) fn found(&self) -> Found {
+        if let Some(found) = &self.trouble {
+            return found.clone();
+        }
+        let mut primaries: Vec<String> = Vec::new();
+        for key in &self.keys.keys {
+            let primary = key.primary.to_string();
+            if !primaries.contains(&primary) {
+                primaries.push(primary);
+            }
+        }
+        let locked = self.keys.keys.iter().all(|key| !key.is_open());
+        match (locked, self.wrong.get(), self.passphrase.is_set()) {
+            (true, Some(()), _) => Found::WrongPassphrase,
+            (true, None, false) => Found::Locked,
+            _ => Found::identities(primaries),
+        }
+    }
+}
+
+/// What is wrong with a file that was read.
+fn trouble(keys: &PrivateKeys, bytes: &[u8]) -> Option<Found> {
+    if !keys.keys.is_empty() {
+        return None;
+    }
+    let why = match (keys.broken, keys.public) {
+        _ if bytes.trim_ascii().is_empty() => return Some(Found::Empty),
+        (1.., _) => "not an OpenPGP key: the text is damaged, or of another kind",
+        (0, 1..) => "public keys only, where the private one belongs (gpg --export-secret-keys)",
+        (0, 0) => "no private key for decryption in it",
+    };
+    Some(Found::Unusable { why: why.into() })
+}
+
+/// The file that holds the passphrase of the key files, read when it is first
+/// needed.
+#[derive(Default)]
+pub(crate) struct PassphraseFile {
+    place: Option<(Option<&'static str>, PathBuf)>,
+    read: Mutex<Option<Result<Zeroizing<Vec<u8>>, Found>>>,
+}
+
+impl PassphraseFile {
+    /// A file at a path.
+    pub(crate) fn new(variable: Option<&'static str>, path: PathBuf) -> Self {
+        PassphraseFile {
+            place: Some((variable, path)),
+            read: Mutex::default(),
+        }
+    }
+
+    fn is_set(&self) -> bool {
+        self.place.is_some()
+    }
+
+    fn get(&self) -> Passphrase {
+        let (_, path) = self.place.as_ref()?;
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = read.get_or_insert_with(|| {
+            let file = read_file(path, limits::PASSPHRASE);
+            let file = file.map_err(|error| Found::from_io(&error, path))?;
+            // What `echo` and editors put at the end is no part of it.
+            let text = file.strip_suffix(b"\n").unwrap_or(&file);
+            let text = text.strip_suffix(b"\r").unwrap_or(text);
+            if text.is_empty() {
+                return Err(Found::Unusable {
+                    why: "no passphrase in it".into(),
+                });
+            }
+            Ok(Zeroizing::new(text.to_vec()))
+        });
+        read.as_ref().ok().cloned()
+    }
+
+    fn forget(&self) {
+        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The place, where one was named.
+    pub(crate) fn place(&self) -> Option<Place> {
+        let (variable, path) = self.place.as_ref()?;
+        let location = Location::File {
+            variable: variable.map(Into::into),
+            path: printable(&path.to_string_lossy()),
+        };
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = match &*read {
+            None => Found::Usable {
+                what: "a passphrase; not needed".into(),
+            },
+            Some(Ok(_)) => Found::Usable {
+                what: "a passphrase".into(),
+            },
+            Some(Err(found)) => found.clone(),
+        };
+        Some(Place::new(location, found))
+    }
+}
