@@ -1,11 +1,12 @@
 //! From a generator to resources: decrypts in parallel, keeps the order.
 
 mod files;
+mod object;
 mod parallel;
 mod placeholder;
 mod variables;
 
-use std::{path::Path, sync::Arc};
+use std::{borrow::Cow, path::Path, sync::Arc};
 
 use sops_core::{Style, age::Callbacks};
 use zeroize::Zeroizing;
@@ -141,6 +142,7 @@ pub fn render(generator: &Generator, context: &Context, run: &mut Run) -> Result
     if context.settings.placeholder {
         rendered.warnings.push(placeholder::warning(name));
     }
+    files.warn(name, &mut rendered.warnings);
     for entry in &generator.files {
         files
             .refuse_object_of_lines(entry)
@@ -156,6 +158,10 @@ pub fn render(generator: &Generator, context: &Context, run: &mut Run) -> Result
         });
     }
     for (n, source) in generator.secrets.iter().enumerate() {
+        let source = &match context.settings.placeholder {
+            true => Cow::Owned(placeholder::marked(source.clone())),
+            false => Cow::Borrowed(source),
+        };
         let before = budget.bytes();
         let secret = assemble(
             name,

@@ -151,6 +151,8 @@ stringData:
     kind: Secret
     metadata:
         name: registry
+        annotations:
+            ksops-rs/placeholder: "true"
     type: kubernetes.io/dockerconfigjson
     data:
         .dockerconfigjson: eyJhdXRocyI6e319
@@ -163,6 +165,8 @@ stringData:
     apiVersion: v1
     kind: Secret
     metadata:
+      annotations:
+        ksops-rs/placeholder: "true"
       name: made
     stringData:
       .dockerconfigjson: '{"auths":{}}'

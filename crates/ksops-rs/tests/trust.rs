@@ -228,3 +228,92 @@ fn a_source_without_git_has_its_repository_around_it() {
     // `tmp` is for everybody.
     refused(run("base", &path, "tmp"));
 }
+
+/// Anybody can add an empty value: the API server would take it.
+#[test]
+fn string_data_does_not_blank_data() {
+    let key = Key::new();
+    let world = World::with_plugin(&key);
+    let run = |text: &str| {
+        world.encrypt("app/s.enc.yaml", &[&key], world::SECRETS, text);
+        world.write("app/gen.yaml", "files: [s.enc.yaml]\n");
+        program(&world.path("app"))
+            .var("SOPS_AGE_KEY_FILE", world.path("age.agekey"))
+            .arg("gen.yaml")
+            .run()
+    };
+    let object = "kind: Secret\nmetadata: {name: s}\ndata: {password: aHVudGVyMg==}\nstringData: ";
+    insta::assert_snapshot!(refused(run(&format!("{object}{{password: \"\"}}\n"))), @r#"
+    error: gen.yaml: line 1: files[0]: "s.enc.yaml": stringData["password"] is empty, and data["password"] is there: the API server would take the empty one
+      an empty value can be added without a key
+    take it out of stringData, or out of data
+    "#);
+    refused(run(&format!("{object}{{a: x, password: null}}\n")));
+    refused(run(&format!("a: b\n---\n{object}{{password: \"\"}}\n")));
+    let item = object.replace('\n', "\n  ");
+    refused(run(&format!(
+        "kind: List\nitems:\n- {item}{{password: \"\"}}\n"
+    )));
+    for good in ["{password: x}", "{other: \"\"}", "{}", "~"] {
+        assert_eq!(run(&format!("{object}{good}\n")).code, 0, "{good}");
+    }
+    // A file of the review.
+    let temp = tempfile::tempdir().unwrap();
+    let blanked = folder("dup-empty").join("g.yaml");
+    std::fs::copy(blanked, temp.path().join("g.yaml")).unwrap();
+    std::fs::write(temp.path().join("gen.yaml"), "files: [g.yaml]\n").unwrap();
+    refused(program(temp.path()).arg("gen.yaml").run());
+}
+
+/// A variable of the review that is blanked by a line in clear.
+#[test]
+fn a_line_in_clear_blanks_no_variable() {
+    let dir = folder("dup-empty");
+    let temp = tempfile::tempdir().unwrap();
+    std::fs::copy(dir.join("a.env"), temp.path().join("a.env")).unwrap();
+    let generator = "secretFrom: [{metadata: {name: s}, envs: [a.env]}]\n";
+    std::fs::write(temp.path().join("gen.yaml"), generator).unwrap();
+    let error = refused(program(temp.path()).arg("gen.yaml").run());
+    assert!(error.contains("a second time"), "{error}");
+}
+
+/// What is no file of SOPS is called by its name.
+#[test]
+fn other_tools_files_are_named() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut all = String::new();
+    for (name, text) in [
+        (
+            "merge.yaml",
+            "a: ENC[x]\n<<<<<<< HEAD\nb: 1\n=======\nb: 2\n>>>>>>> other\n",
+        ),
+        (
+            "lfs.yaml",
+            "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n",
+        ),
+        ("vault.yaml", "$ANSIBLE_VAULT;1.1;AES256\n6162\n"),
+        ("crypt.json", "\0GITCRYPT\0x"),
+    ] {
+        std::fs::write(temp.path().join(name), text).unwrap();
+        std::fs::write(temp.path().join("gen.yaml"), format!("files: [{name}]\n")).unwrap();
+        all += &refused(program(temp.path()).arg("gen.yaml").run());
+    }
+    insta::assert_snapshot!(all, @r#"
+    error: gen.yaml: line 1: files[0]: "merge.yaml": line 3: not valid YAML: could not find expected ':'
+      it holds the conflict markers of a merge, the first on line 2
+    mend the line that is named, with a YAML linter's help
+    take one side of the merge as a whole (`git checkout --ours` or `--theirs`), and make the other side's changes with `sops edit`
+    error: gen.yaml: line 1: files[0]: "lfs.yaml": line 1: the document is a single value, not a mapping
+      it is a Git LFS pointer, not the file
+    SOPS encrypts mappings: put the value under a key
+    fetch the file itself with `git lfs pull`
+    error: gen.yaml: line 1: files[0]: "vault.yaml": line 1: the document is a single value, not a mapping
+      it is a file of ansible-vault
+    SOPS encrypts mappings: put the value under a key
+    decrypt it with `ansible-vault decrypt`, and encrypt it with `sops encrypt`
+    error: gen.yaml: line 1: files[0]: "crypt.json": line 1: a JSON file must start with {
+      it is a file of git-crypt, still locked
+    check the file with a JSON parser
+    unlock the repository with `git-crypt unlock`
+    "#);
+}

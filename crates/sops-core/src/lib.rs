@@ -205,6 +205,7 @@ mod document;
 mod editing;
 mod encrypt;
 mod error;
+pub mod foreign;
 pub mod format;
 pub mod keys;
 pub mod limits;

@@ -236,6 +236,13 @@ fn core_failure(report: &mut Report, name: String, before: &str, error: &sops_co
 fn render(found: &Found, generator: &Generator, context: &Context, report: &mut Report) {
     match generate::render(generator, context, &mut generate::Run::default()) {
         Ok(rendered) => {
+            // kustomize drops what a plugin says on stderr where it succeeds.
+            for warning in generator.warnings.iter().chain(&rendered.warnings) {
+                let prefix = format!("{}: ", found.name);
+                let text = warning.strip_prefix(&prefix).unwrap_or(warning);
+                let (what, fix) = text.rsplit_once("; ").unwrap_or((text, ""));
+                report.bad(Status::Warning, &found.name, what, fix);
+            }
             for part in &rendered.parts {
                 if let Some(why) = not_an_object(part) {
                     report.bad(

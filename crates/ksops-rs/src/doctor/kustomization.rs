@@ -98,6 +98,11 @@ impl Search<'_> {
         for entry in texts(document, root, "generators") {
             self.generator(dir, name, &entry);
         }
+        for field in ["transformers", "validators"] {
+            for entry in texts(document, root, field) {
+                self.other_plugin(dir, name, &entry);
+            }
+        }
         for field in ["resources", "bases", "components"] {
             for entry in texts(document, root, field) {
                 let path = dir.join(&entry);
@@ -129,6 +134,50 @@ impl Search<'_> {
         }
     }
 
+    /// What kustomize looks for a plugin for, other than generators: an inline
+    /// manifest or a file.
+    fn other_plugin(&mut self, dir: &Path, name: &Path, entry: &str) {
+        let (name, text) = if entry.contains('\n') {
+            (
+                format!("{} (inline)", shown(name)),
+                entry.as_bytes().to_vec(),
+            )
+        } else {
+            let Ok(bytes) = read::file(&dir.join(entry)) else {
+                return;
+            };
+            (shown(&name.join(entry)), bytes)
+        };
+        for document in yaml::parse(&name, &text).unwrap_or_default() {
+            if let Some(root) = document.root() {
+                self.plain_names(&name, &document, root);
+            }
+        }
+    }
+
+    /// kustomize makes a path of `apiVersion` and `kind`, and runs the program
+    /// that it leads to: with `..` in it, any that the repository holds.
+    fn plain_names(&mut self, name: &str, document: &Document<'_>, root: NodeId) -> bool {
+        let text = |field| field_text(document, root, field).unwrap_or_default();
+        let (version, kind) = (text("apiVersion"), text("kind"));
+        let mut parts = version.split('/');
+        let is_plain_version = parts.clone().count() <= 2 && parts.all(is_plain);
+        let fields = [
+            ("apiVersion", version.is_empty() || is_plain_version),
+            ("kind", kind.is_empty() || is_plain(kind)),
+        ];
+        for (field, good) in fields {
+            if !good {
+                self.fail(
+                    name,
+                    format!("`{field}` is not a plain name: kustomize looks for a program where it leads, which may be one of the repository, and runs it"),
+                    "write `apiVersion: viaduct.ai/v1` and `kind: ksops`; if you did not write this, somebody wants a program of theirs to be run",
+                );
+            }
+        }
+        fields.iter().all(|(_, good)| *good)
+    }
+
     fn manifest(&mut self, dir: &Path, name: String, text: String) {
         let documents = match yaml::parse(&name, text.as_bytes()) {
             Ok(documents) => documents,
@@ -138,6 +187,9 @@ impl Search<'_> {
             let Some(root) = document.root() else {
                 continue;
             };
+            if !self.plain_names(&name, document, root) {
+                continue;
+            }
             let function = function(document, root);
             let is_exec = function.as_ref().is_some_and(|f| f.path.is_some());
             if !is_ours(document, root) && !is_exec {
@@ -223,6 +275,15 @@ impl Search<'_> {
     fn fail(&mut self, name: impl Into<String>, detail: impl Into<String>, fix: &str) {
         self.report.bad(Status::Failure, name, detail, fix);
     }
+}
+
+/// Whether a text can be a name, and no way to another folder.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with('.')
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
 }
 
 fn is_ours(document: &Document<'_>, root: NodeId) -> bool {

@@ -373,6 +373,23 @@ broken! {
     generator_is_missing: |rig| {
         rig.remove("app/generator.yaml");
     };
+    generator_is_a_way_to_a_program: |rig| {
+        let way = "viaduct.ai/../../../../../proc/self/cwd/evil";
+        rig.edit("app/generator.yaml", "viaduct.ai/v1", way);
+    };
+    kind_is_a_way_to_a_program: |rig| {
+        rig.edit("app/generator.yaml", "kind: ksops", "kind: ../x");
+    };
+    transformer_is_a_way_to_a_program: |rig| {
+        let inline = "apiVersion: a/../b\n  kind: x\n  metadata: {name: x}\n";
+        let text = format!("generators: [generator.yaml]\nvalidators: [t.yaml]\ntransformers:\n- |-\n  {inline}");
+        rig.write("app/kustomization.yaml", text);
+        rig.write("app/t.yaml", "apiVersion: a/b/c\nkind: x\n");
+    };
+    warnings_of_a_build_are_repeated: |rig| {
+        rig.edit("app/generator.yaml", "files:", "bogus: 1\nsecretFrom: [{metadata: {name: s}, envs: [e.enc.yaml]}]\nfiles:");
+        rig.encrypt("app/e.enc.yaml", "A: 'x #y'\nB: $A\n");
+    };
     generator_is_of_another_version: |rig| {
         rig.edit("app/generator.yaml", "viaduct.ai/v1", "viaduct.ai/v1beta1");
     };

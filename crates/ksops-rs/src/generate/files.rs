@@ -2,7 +2,7 @@
 //! called and however often.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     path::Path,
     sync::{
         Arc,
@@ -10,10 +10,10 @@ use std::{
     },
 };
 
-use sops_core::{Document, ErrorKind, Format};
+use sops_core::{Document, ErrorKind, Format, foreign::Foreign};
 use zeroize::Zeroizing;
 
-use super::{Context, Run, STYLE, parallel::in_parallel, placeholder, variables::Outline};
+use super::{Context, Run, STYLE, object, parallel::in_parallel, placeholder, variables::Outline};
 use crate::{
     Error, Result,
     budget::too_many_bytes,
@@ -38,6 +38,8 @@ pub(super) struct Decrypted {
     text: Text,
     /// Only of a file that is listed under `envs`.
     outline: Option<Outline>,
+    /// What is odd about it, with its place.
+    warnings: Vec<String>,
 }
 
 impl<'a> Files<'a> {
@@ -104,6 +106,17 @@ impl<'a> Files<'a> {
             .get(entry.path.as_str())
             .map(|file| &**file)
             .ok_or_else(|| Error::new(format!("{}: not decrypted", entry.place)))
+    }
+
+    /// Says what is odd about the files.
+    pub(super) fn warn(&self, name: &str, warnings: &mut Vec<String>) {
+        // Those of one file once, in an order that does not depend on chance.
+        let all: BTreeSet<&str> = self
+            .0
+            .values()
+            .flat_map(|file| file.warnings.iter().map(String::as_str))
+            .collect();
+        warnings.extend(all.iter().map(|warning| format!("{name}: {warning}")));
     }
 
     /// The file as it is.
@@ -250,14 +263,21 @@ fn decrypt_file(entry: &Entry, outlined: bool, context: &Context) -> Result<Decr
             _ => error,
         }
     };
-    let document = Document::parse(&bytes, format).map_err(in_file)?;
+    let document = Document::parse(&bytes, format).map_err(|error| {
+        let error = in_file(error);
+        match Foreign::recognise(&bytes) {
+            Some(foreign) => error.because(foreign.to_string()).advise(foreign.advice()),
+            None => error,
+        }
+    })?;
     drop(bytes);
     if context.settings.placeholder {
         let document = placeholder::replace(document, entry)?;
-        return decrypted(&document, entry, outlined, &in_file);
+        let is_resource = entry.place.secret.is_none();
+        return decrypted(&document, entry, outlined, is_resource, &in_file);
     }
     let document = document.decrypt(&context.keys.keyring).map_err(in_file)?;
-    decrypted(&document, entry, outlined, &in_file)
+    decrypted(&document, entry, outlined, false, &in_file)
 }
 
 /// What is used of a document that was opened.
@@ -265,16 +285,34 @@ fn decrypted(
     document: &Document<impl sops_core::Readable>,
     entry: &Entry,
     outlined: bool,
+    is_marked: bool,
     in_file: &dyn Fn(sops_core::Error) -> Error,
 ) -> Result<Decrypted> {
     refuse_ciphertext(entry, document.clear_ciphertexts())?;
+    let place = format!("{}: {}", entry.place, quoted(&entry.path));
+    if let Some(key) = object::blanked(document) {
+        let key = quoted(&key);
+        return Err(Error::new(format!(
+            "{place}: stringData[{key}] is empty, and data[{key}] is there: the API server would take the empty one"
+        ))
+        .because("an empty value can be added without a key")
+        .advise("take it out of stringData, or out of data"));
+    }
+    let format = document.format();
+    let text = if is_marked {
+        let tree = object::annotated(document, placeholder::MARK);
+        Document::from_tree(tree, format).to_bytes(format, &STYLE)
+    } else {
+        document.to_bytes(format, &STYLE)
+    };
     Ok(Decrypted {
-        text: Arc::new(
-            document
-                .to_bytes(document.format(), &STYLE)
-                .map_err(in_file)?,
-        ),
+        text: Arc::new(text.map_err(in_file)?),
         outline: outlined.then(|| Outline::of(document)),
+        warnings: document
+            .warnings()
+            .iter()
+            .map(|warning| format!("{place}: {warning}"))
+            .collect(),
     })
 }
 

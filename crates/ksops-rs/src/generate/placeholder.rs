@@ -4,10 +4,25 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use sops_core::{Document, Encrypted, Format, Placeholders, Slot};
 
-use crate::{Error, Result, error::quoted, generator::Entry, settings::PLACEHOLDER};
+use crate::{
+    Error, Result,
+    error::quoted,
+    generator::{Entry, SecretSource},
+    settings::PLACEHOLDER,
+};
 
 /// What stands in the place of a text.
 const TEXT: &str = "PLACEHOLDER";
+
+/// The annotation of what is rendered: nobody sees what a plugin says where it
+/// succeeds, and a placeholder looks like a secret.
+pub(super) const MARK: &str = "ksops-rs/placeholder";
+
+/// A Secret that is to be made, with the annotation.
+pub(super) fn marked(mut source: SecretSource) -> SecretSource {
+    source.annotations.insert(MARK.into(), "true".into());
+    source
+}
 
 /// The line on stderr.
 pub(super) fn warning(name: &str) -> String {

@@ -25,6 +25,8 @@ const MAX_MERGES: usize = 20;
 /// needs.
 const TOP: &[&str] = &["files", "secretFrom", "apiVersion", "kind", "metadata"];
 const SECRET: &[&str] = &["files", "binaryFiles", "envs", "metadata", "type"];
+/// Those of them that name files: nothing is rendered of what stands elsewhere.
+const LISTS: &[&str] = &["files", "secretFrom", "binaryFiles", "envs"];
 const METADATA: &[&str] = &["name", "namespace", "labels", "annotations"];
 
 /// Reads a generator; `lines` says whether messages name lines.
@@ -244,15 +246,30 @@ impl Reader<'_> {
         of_what: &str,
     ) -> Result<Fields<N>> {
         let mut found: [Option<Field>; N] = [const { None }; N];
+        let mut unknown = Vec::new();
         for field in self.mapping(node, what, &format!("a mapping with {of_what}"), 0)? {
             let at = known
                 .iter()
                 .position(|name| name.eq_ignore_ascii_case(&field.key));
             match at.map(|at| found.get_mut(at)) {
-                None => self.warn_unknown(&field, known, N, path),
+                None => unknown.push(field),
                 Some(Some(Some(earlier))) if earlier.key > field.key => {}
                 Some(Some(slot)) => *slot = Some(field),
                 Some(None) => {}
+            }
+        }
+        for field in unknown {
+            let meant = nearest(&field.key, known);
+            let is_there = |name: &str| {
+                let mut found = found.iter().flatten();
+                found
+                    .any(|field| field.key.eq_ignore_ascii_case(name) && !self.is_null(field.value))
+            };
+            match meant.filter(|name| LISTS.contains(name)) {
+                Some(name) if !is_there(name) && self.names_something(field.value) => {
+                    return Err(misspelt(&field, name, path));
+                }
+                _ => self.warn_unknown(&field, meant, known, N, path),
             }
         }
         Ok(Fields(found.map(|field| {
@@ -262,9 +279,24 @@ impl Reader<'_> {
         })))
     }
 
-    fn warn_unknown(&mut self, field: &Field, known: &[&str], read: usize, path: &str) {
-        let dot = if path.is_empty() { "" } else { "." };
-        let help = match nearest(&field.key, known) {
+    /// Whether a value is more than null or an empty list or mapping.
+    fn names_something(&self, node: NodeId) -> bool {
+        match &self.document.node(self.document.follow(node)).kind {
+            Kind::Sequence { items, .. } => !items.is_empty(),
+            Kind::Mapping { entries, .. } => !entries.is_empty(),
+            Kind::Scalar { .. } | Kind::Alias(_) => !self.is_null(node),
+        }
+    }
+
+    fn warn_unknown(
+        &mut self,
+        field: &Field,
+        meant: Option<&str>,
+        known: &[&str],
+        read: usize,
+        path: &str,
+    ) {
+        let help = match meant {
             Some(name) => format!("did you mean {name}?"),
             None => format!(
                 "known here: {}",
@@ -275,7 +307,7 @@ impl Reader<'_> {
             "{}: {}unknown field {} is ignored; {help}",
             self.name,
             line_prefix(field.line),
-            quoted(&format!("{path}{dot}{}", field.key)),
+            quoted(&below(path, &field.key)),
         ));
     }
 
@@ -367,6 +399,26 @@ impl Reader<'_> {
         ))
         .advise("`ksops-rs --help` shows what a generator looks like")
     }
+}
+
+/// The way to a field.
+fn below(path: &str, key: &str) -> String {
+    let dot = if path.is_empty() { "" } else { "." };
+    format!("{path}{dot}{key}")
+}
+
+/// A field that would leave a generator without its files: KSOPS ignores it,
+/// and kustomize drops what a plugin says where it succeeds.
+fn misspelt(field: &Field, meant: &str, path: &str) -> Error {
+    Error::new(format!(
+        "{}unknown field {}, and no {}: what it names would not be rendered",
+        line_prefix(field.line),
+        quoted(&below(path, &field.key)),
+        below(path, meant),
+    ))
+    .advise(format!(
+        "did you mean `{meant}`? write it so, or take the field out"
+    ))
 }
 
 fn line_prefix(line: Option<u32>) -> String {

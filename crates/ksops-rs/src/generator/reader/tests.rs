@@ -196,11 +196,40 @@ secretFrom:
 }
 
 #[test]
+fn a_misspelt_field_that_leaves_files_out_is_an_error() {
+    assert_snapshot!(error("files: [a]\nsecretForm:\n- envs: [b]\n"), @r#"
+    g.yaml: line 2: unknown field "secretForm", and no secretFrom: what it names would not be rendered
+    did you mean `secretFrom`? write it so, or take the field out
+    "#);
+    assert_snapshot!(error("secretFrom:\n- {files: [a], env: [b]}\n"), @r#"
+    g.yaml: line 2: unknown field "secretFrom[0].env", and no secretFrom[0].envs: what it names would not be rendered
+    did you mean `envs`? write it so, or take the field out
+    "#);
+    for text in [
+        "secretFrom: [{envs: [a]}]\nfile: a\n",
+        "secretFrom: [{envs: [a]}]\nfiles: ~\nfile: [a]\n",
+        "secretFrom: [{binaryfile: [a]}]\n",
+        "secretFrom: [{files: [a]}, {File: [a], binariFiles: [b], files: [c]}]\n",
+    ] {
+        assert!(error(text).contains("would not be rendered"), "{text}");
+    }
+    // Nothing is left out.
+    for text in [
+        "files: [a]\nfile: [b]\n",
+        "files: [a]\nsecretForm: []\n",
+        "files: [a]\nsecretForm:\n",
+        "secretFrom: [{files: [a], env: []}]\n",
+        "secretFrom: [{files: [a], FILES: [b]}]\n",
+    ] {
+        let _ = warnings(text);
+    }
+}
+
+#[test]
 fn a_misspelt_field_is_named_where_nothing_is_left() {
     assert_snapshot!(error("kind: ksops\nfile: [a]\n"), @r#"
-    g.yaml: neither `files` nor `secretFrom` is there
-      g.yaml: line 2: unknown field "file" is ignored; did you mean files?
-    a generator names encrypted files: list them under `files:`, or under `secretFrom:` to make a Secret of them
+    g.yaml: line 2: unknown field "file", and no files: what it names would not be rendered
+    did you mean `files`? write it so, or take the field out
     "#);
 }
 
