@@ -6,8 +6,7 @@ mod readable;
 use std::fmt;
 
 use crate::{
-    EncryptOptions, Format, Keyring, Result, Style, decrypt::Outcome, editing::Editing, encrypt,
-    format, metadata::Metadata, placeholder::Placeholders, tree::Tree,
+    Format, Result, Style, decrypt::Outcome, encrypt, format, metadata::Metadata, tree::Tree,
 };
 
 /// The state of a document whose values are ciphertext.
@@ -26,17 +25,13 @@ pub struct Unverified(pub(crate) ());
 /// States in which the values can be read.
 pub trait Readable: sealed::Readable {}
 
-impl Readable for Editing {}
 impl Readable for Plain {}
 impl Readable for Unverified {}
-impl Readable for Placeholders {}
 
-mod sealed {
+pub(crate) mod sealed {
     pub trait Readable {}
-    impl Readable for super::Editing {}
     impl Readable for super::Plain {}
     impl Readable for super::Unverified {}
-    impl Readable for super::Placeholders {}
 }
 
 /// A SOPS file in memory: `Document<Encrypted>` cannot be read,
@@ -174,28 +169,5 @@ impl Document<Plain> {
             outcome: Outcome::default(),
             state: Plain(()),
         }
-    }
-
-    /// Encrypts with a new data key, which the keyring wraps for every
-    /// recipient.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind`](crate::ErrorKind)`::Encrypt` where the data or the
-    /// options do not allow it, `AlreadyEncrypted` where the data has keys
-    /// that belong to sops, `Emit` where the format cannot hold the data.
-    ///
-    /// ```
-    /// use sops_core::{Document, EncryptOptions, Format, Keyring, keys::Recipient};
-    ///
-    /// # let recipient = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";
-    /// let plain = Document::parse_plain(b"password=x\n", Format::Dotenv)?;
-    /// let options = EncryptOptions::new([Recipient::age(recipient)]);
-    /// let file = plain.encrypt(&options, &Keyring::new())?;
-    /// assert!(file.starts_with(b"password=ENC[AES256_GCM,"));
-    /// # Ok::<(), sops_core::Error>(())
-    /// ```
-    pub fn encrypt(&self, options: &EncryptOptions, keyring: &Keyring) -> Result<Vec<u8>> {
-        encrypt::encrypt(&self.tree, self.format, options, keyring)
     }
 }

@@ -5,22 +5,23 @@
 //! its indentation.
 
 mod finish;
+mod keyed;
 mod path;
 mod recipients;
+mod start;
 
 use crate::{
-    Document, EncryptOptions, Encrypted, Error, ErrorKind, Format, Keyring, Plain, Result,
-    Timestamp,
-    decrypt::{self, Nonces},
-    encrypt, format,
-    keys::{DataKey, Position, Recipient, WrappedKey},
+    Document, Error, ErrorKind, Format, Readable, Result, Timestamp,
+    decrypt::Nonces,
+    document, encrypt, format,
     metadata::{Metadata, Rule, version},
     query::Step,
     tree::{self, Mapping, Tree, Value},
 };
 
 pub use finish::Finish;
-pub(crate) use recipients::Recipients;
+pub use keyed::Keyed;
+use recipients::Recipients;
 pub use recipients::Wanted;
 
 /// The state of a document that is being changed: it was decrypted and its
@@ -41,293 +42,8 @@ pub struct Rekeying {
     recipients: Recipients,
 }
 
-/// States that know the data key, so that recipients can be changed.
-pub trait Keyed: sealed::Keyed {}
-
-impl Keyed for Editing {}
-impl Keyed for Rekeying {}
-
-mod sealed {
-    use super::{Editing, Metadata, Recipients, Rekeying};
-
-    pub trait Keyed {
-        fn recipients(&self) -> &Recipients;
-        fn recipients_mut(&mut self) -> &mut Recipients;
-        fn metadata(&self) -> &Metadata;
-    }
-
-    impl Keyed for Editing {
-        fn recipients(&self) -> &Recipients {
-            &self.recipients
-        }
-        fn recipients_mut(&mut self) -> &mut Recipients {
-            &mut self.recipients
-        }
-        fn metadata(&self) -> &Metadata {
-            &self.metadata
-        }
-    }
-
-    impl Keyed for Rekeying {
-        fn recipients(&self) -> &Recipients {
-            &self.recipients
-        }
-        fn recipients_mut(&mut self) -> &mut Recipients {
-            &mut self.recipients
-        }
-        fn metadata(&self) -> &Metadata {
-            &self.metadata
-        }
-    }
-}
-
-impl Document<Encrypted> {
-    /// Decrypts a file to change it: every value is opened and the MAC is
-    /// checked, as [`decrypt`](Document::decrypt) does, and the data key and
-    /// the ciphertexts are remembered.
-    ///
-    /// ```
-    /// use sops_core::{Document, Finish, Format, Keyring};
-    ///
-    /// # let file = std::fs::read("../../testdata/corpus/ksops/single/app/secret.enc.yaml")?;
-    /// # let mut keyring = Keyring::new();
-    /// # keyring.add_file("../../testdata/corpus/keys/age-a.txt");
-    /// let mut document = Document::parse(&file, Format::Yaml)?.edit(&keyring)?;
-    /// document.set(&["stringData".into(), "password".into()], "correct horse")?;
-    /// let changed = document.finish(&Finish::new())?;
-    ///
-    /// // The value, the time, the MAC.
-    /// let (old, new) = (String::from_utf8(file)?, String::from_utf8(changed)?);
-    /// assert_eq!(old.lines().count(), new.lines().count());
-    /// let differ = old.lines().zip(new.lines()).filter(|(old, new)| old != new);
-    /// assert_eq!(differ.count(), 3);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`decrypt`](Document::decrypt).
-    pub fn edit(self, keyring: &Keyring) -> Result<Document<Editing>> {
-        let data_key = keyring.open(self.metadata())?;
-        self.edit_with(data_key)
-    }
-
-    /// As [`edit`](Self::edit), with a data key that was opened elsewhere: by
-    /// the steps of an [`Opening`](crate::keys::Opening), for instance.
-    ///
-    /// # Errors
-    ///
-    /// As [`decrypt`](Document::decrypt); a wrong key is `Decrypt` or `Mac`.
-    pub fn edit_with(self, data_key: DataKey) -> Result<Document<Editing>> {
-        let output = self.format();
-        self.replace(|tree, metadata| {
-            let cipher = decrypt::cipher(&data_key)?;
-            let mut nonces = Nonces::default();
-            let (mac, outcome) = decrypt::open(tree, &metadata, &cipher, Some(&mut nonces))?;
-            decrypt::check_mac(mac, &metadata, &cipher, Some(&mut nonces))?;
-            let groups = &metadata.key_groups;
-            let state = Editing {
-                recipients: Recipients::of_file(data_key, groups, metadata.shamir_threshold),
-                metadata,
-                nonces,
-                output,
-                time: None,
-            };
-            Ok((outcome, state))
-        })
-    }
-
-    /// Opens the data key, and no value, to change who can open the file.
-    /// Values, MAC and `lastmodified` stay what they are, byte for byte.
-    ///
-    /// As in `sops updatekeys`, the values are not verified. That the data key
-    /// is the file's own is: it opens the MAC.
-    ///
-    /// Who was removed knew the data key, and may have kept it.
-    /// [`edit`](Self::edit) and [`rotate`](Document::rotate) shut them out.
-    ///
-    /// ```
-    /// use sops_core::{Document, Finish, Format, Keyring, keys::Recipient};
-    ///
-    /// # let file = std::fs::read("../../testdata/corpus/ksops/single/app/secret.enc.yaml")?;
-    /// # let mut keyring = Keyring::new();
-    /// # keyring.add_file("../../testdata/corpus/keys/age-a.txt");
-    /// let colleague = "age1ja7ptl5qugufr9nahd6tj32yxjffeaqwydt5jk3ssqxc2rl97gjqcg3qun";
-    /// let mut document = Document::parse(&file, Format::Yaml)?.rekey(&keyring)?;
-    /// document.add_recipient(0, Recipient::age(colleague))?;
-    /// document.wrap(&keyring)?;
-    /// let changed = document.finish(&Finish::new())?;
-    ///
-    /// let document = Document::parse(&changed, Format::Yaml)?;
-    /// assert_eq!(document.recipients().count(), 2);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::DataKey`] where no key fits, [`ErrorKind::Mac`] where the
-    /// data key is not the one that encrypted the MAC.
-    pub fn rekey(self, keyring: &Keyring) -> Result<Document<Rekeying>> {
-        let data_key = keyring.open(self.metadata())?;
-        self.rekey_with(data_key)
-    }
-
-    /// As [`rekey`](Self::rekey), with a data key that was opened elsewhere.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Mac`] where it is not the one that encrypted the MAC.
-    pub fn rekey_with(self, data_key: DataKey) -> Result<Document<Rekeying>> {
-        self.replace(|_, metadata| {
-            decrypt::open_mac(&metadata, &decrypt::cipher(&data_key)?, None)?;
-            let groups = &metadata.key_groups;
-            let state = Rekeying {
-                recipients: Recipients::of_file(data_key, groups, metadata.shamir_threshold),
-                metadata,
-            };
-            Ok((decrypt::Outcome::default(), state))
-        })
-    }
-}
-
-impl Document<Plain> {
-    /// Makes a new file of it, in steps: with a new data key that is still to
-    /// be wrapped, and values that can still be changed.
-    /// [`encrypt`](Self::encrypt) does it all.
-    ///
-    /// ```
-    /// use sops_core::{Document, EncryptOptions, Finish, Format, Keyring, keys::Recipient};
-    ///
-    /// # let recipient = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";
-    /// let options = EncryptOptions::new([Recipient::age(recipient)]);
-    /// let plain = Document::parse_plain(b"a: x\n", Format::Yaml)?;
-    /// let mut document = plain.into_editing(&options)?;
-    /// document.wrap(&Keyring::new())?;
-    /// document.set(&["b".into()], 1)?;
-    /// let file = document.finish(&Finish::new())?;
-    /// assert!(file.starts_with(b"a: ENC["));
-    /// # Ok::<(), sops_core::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Encrypt`] where the options do not allow it.
-    pub fn into_editing(self, options: &EncryptOptions) -> Result<Document<Editing>> {
-        let output = options.format.unwrap_or(self.format());
-        let metadata = encrypt::new_metadata(self.format(), options)?;
-        let threshold = options.shamir_threshold;
-        let data_key = DataKey::generate()?;
-        let state = Editing {
-            recipients: Recipients::new(data_key, &options.key_groups, threshold)?,
-            metadata,
-            nonces: Nonces::default(),
-            output,
-            time: options.last_modified,
-        };
-        Ok(self.into_state(state, options.style))
-    }
-}
-
-impl<State: Keyed> Document<State> {
-    /// The `sops` block as it was read, without what was changed since.
-    pub fn metadata(&self) -> &Metadata {
-        self.state().metadata()
-    }
-
-    /// The data key. Who has it can open the file.
-    pub fn data_key(&self) -> &DataKey {
-        self.state().recipients().data_key()
-    }
-
-    /// Who is to open the file, by key group.
-    pub fn key_groups(&self) -> Vec<Vec<&Recipient>> {
-        self.state().recipients().groups()
-    }
-
-    /// How many groups must be opened; 0 where it is not said.
-    pub fn shamir_threshold(&self) -> usize {
-        self.state().recipients().threshold()
-    }
-
-    /// Adds a recipient to a key group, counted from 0. Tells whether it is
-    /// new there; nobody is listed twice.
-    ///
-    /// With several groups all recipients need a new share: only those of a
-    /// group know its own.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Encrypt`] where there is no such group.
-    pub fn add_recipient(&mut self, group: usize, recipient: Recipient) -> Result<bool> {
-        self.state_mut().recipients_mut().add(group, recipient)
-    }
-
-    /// Removes a recipient from all groups: every entry that reads the same
-    /// ([`Recipient`]'s `Display`), as sops compares them. Returns how many
-    /// there were. A group that is left empty is an error when the document is
-    /// finished.
-    pub fn remove_recipient(&mut self, recipient: &Recipient) -> usize {
-        self.state_mut().recipients_mut().remove(recipient)
-    }
-
-    /// Replaces all key groups. Recipients that stay in their group keep their
-    /// wrapped key, and when it was made, as long as that can be: where groups
-    /// are more or fewer than before, or one of several gets a recipient, the
-    /// data key is split anew and wrapped for all.
-    /// [`renew_recipients`](Self::renew_recipients) does that in any case.
-    ///
-    /// As in `sops updatekeys`, a threshold that is above the number of groups
-    /// becomes that number.
-    pub fn set_key_groups(&mut self, groups: Vec<Vec<Recipient>>) {
-        self.state_mut().recipients_mut().set(groups);
-    }
-
-    /// How many groups must be opened; 0 means all of them. With one group the
-    /// number is written and of no effect, as in sops.
-    pub fn set_shamir_threshold(&mut self, threshold: usize) {
-        self.state_mut().recipients_mut().set_threshold(threshold);
-    }
-
-    /// Wraps the data key anew for every recipient, as of now: `created_at` is
-    /// that of the document's end. `sops updatekeys` always does; here, who
-    /// stays keeps what there is unless this is called.
-    pub fn renew_recipients(&mut self) {
-        self.state_mut().recipients_mut().renew();
-    }
-
-    /// The recipients that have no wrapped key yet, with what is to be wrapped
-    /// for them, for programs that ask servers in their own way and await the
-    /// answers: [`supply`](Self::supply) takes them.
-    /// [`wrap`](Self::wrap) does it all.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Encrypt`] for groups without recipients and for a
-    /// threshold that cannot be.
-    pub fn wanted(&mut self) -> Result<Vec<Wanted>> {
-        self.state_mut().recipients_mut().wanted()
-    }
-
-    /// Takes what was [`wanted`](Self::wanted) for one recipient.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Encrypt`] where no such recipient is, or the key is of
-    /// another kind or empty.
-    pub fn supply(&mut self, at: Position, key: WrappedKey) -> Result<()> {
-        self.state_mut().recipients_mut().supply(at, key)
-    }
-
-    /// Wraps the data key for every recipient that has no wrapped key yet.
-    ///
-    /// # Errors
-    ///
-    /// As [`wanted`](Self::wanted); where a recipient is not valid, or its
-    /// service cannot wrap.
-    pub fn wrap(&mut self, keyring: &Keyring) -> Result<()> {
-        self.state_mut().recipients_mut().wrap(keyring)
-    }
-}
+impl Readable for Editing {}
+impl document::sealed::Readable for Editing {}
 
 impl Document<Editing> {
     /// The documents of the file, to be changed in any way.
@@ -505,7 +221,7 @@ impl Document<Rekeying> {
         if !same {
             return Err(Error::new(
                 ErrorKind::Encrypt,
-                format!("a {} file cannot hold this data", format.name()),
+                format!("{} cannot hold this data", format.file()),
             )
             .advise("edit the file with `sops edit`, and write what it holds in another way"));
         }

@@ -8,9 +8,8 @@ use crate::{
     Error, ErrorKind, Format, Result, Style, Timestamp,
     cipher::{Cipher, NONCE_SIZE},
     decrypt::{self, Nonces, check_mac, kind_of},
-    editing::Recipients,
     format,
-    keys::{DataKey, Keyring, Recipient},
+    keys::{DataKey, Recipient},
     mac::{Mac, with_plaintext},
     metadata::{Metadata, Rule, version},
     selection::{Selection, compile},
@@ -133,30 +132,6 @@ pub(crate) fn new_metadata(format: Format, options: &EncryptOptions) -> Result<M
     })
 }
 
-/// Encrypts a tree with a new data key.
-pub(crate) fn encrypt(
-    tree: &Tree,
-    format: Format,
-    options: &EncryptOptions,
-    keyring: &Keyring,
-) -> Result<Vec<u8>> {
-    let mut metadata = new_metadata(format, options)?;
-    let data_key = DataKey::generate()?;
-    let mut recipients = Recipients::new(data_key, &options.key_groups, options.shamir_threshold)?;
-    let time = options.last_modified.map_or_else(now, Ok)?;
-    recipients.wrap(keyring)?;
-    (metadata.key_groups, metadata.shamir_threshold) = recipients.finish(time)?;
-    metadata.last_modified = time;
-    seal(
-        tree.clone(),
-        &mut metadata,
-        recipients.data_key(),
-        &mut Nonces::default(),
-        options.format.unwrap_or(format),
-        &options.style,
-    )
-}
-
 /// The system's time in whole seconds.
 pub(crate) fn now() -> Result<Timestamp> {
     SystemTime::now()
@@ -213,7 +188,7 @@ fn check(bytes: &[u8], format: Format, cipher: &Cipher) -> Result<()> {
     read_back().map_err(|why| {
         Error::new(
             ErrorKind::Encrypt,
-            format!("a {} file cannot hold this data", format.name()),
+            format!("{} cannot hold this data", format.file()),
         )
         .because(why)
         .advise("choose another format, or encrypt all values")
@@ -233,9 +208,9 @@ fn check_documents(tree: &[Mapping], output: Format) -> Result<()> {
         return Err(Error::new(
             ErrorKind::Encrypt,
             format!(
-                "the file has {} documents, and a {} file holds one",
+                "the file has {} documents, and {} holds one",
                 tree.len(),
-                output.name()
+                output.file()
             ),
         )
         .advise("encrypt it as YAML"));

@@ -2,9 +2,10 @@
 //! encrypted ones, for tools that check structure where no key is.
 
 use crate::{
-    Document, Encrypted, Error, ErrorKind, Result, Timestamp,
+    Document, Encrypted, Error, ErrorKind, Readable, Result, Timestamp,
     cipher::{Failure, Sealed},
     decrypt::Outcome,
+    document,
     selection::Selection,
     tree::{Comment, Text, Value},
     walk::{Place, Visitor, walk},
@@ -12,7 +13,10 @@ use crate::{
 
 /// The state of a document whose encrypted values were replaced by fixed
 /// ones. No key was used, and nothing about the file was verified.
-pub struct Placeholders(pub(crate) ());
+pub struct Placeholders(());
+
+impl Readable for Placeholders {}
+impl document::sealed::Readable for Placeholders {}
 
 /// An encrypted text that a placeholder is wanted for.
 #[derive(Debug)]

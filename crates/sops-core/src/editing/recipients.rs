@@ -97,7 +97,7 @@ impl Recipients {
     /// # Errors
     ///
     /// As [`check`](Self::check).
-    pub(crate) fn new(
+    pub(super) fn new(
         data_key: DataKey,
         groups: &[Vec<Recipient>],
         threshold: usize,
@@ -116,7 +116,7 @@ impl Recipients {
         Ok(recipients)
     }
 
-    pub(crate) fn data_key(&self) -> &DataKey {
+    pub(super) fn data_key(&self) -> &DataKey {
         &self.data_key
     }
 
@@ -274,7 +274,7 @@ impl Recipients {
     }
 
     /// What still is to be wrapped.
-    pub(crate) fn wanted(&mut self) -> Result<Vec<Wanted>> {
+    pub(super) fn wanted(&mut self) -> Result<Vec<Wanted>> {
         let is_wrapped = |seat: &Seat| seat.key.is_some();
         if self.groups.iter().flatten().all(is_wrapped) {
             return Ok(Vec::new());
@@ -336,7 +336,7 @@ impl Recipients {
     }
 
     /// Wraps what still is to be wrapped.
-    pub(crate) fn wrap(&mut self, keyring: &Keyring) -> Result<()> {
+    pub(super) fn wrap(&mut self, keyring: &Keyring) -> Result<()> {
         for wanted in self.wanted()? {
             let key = keyring
                 .wrap(&wanted.recipient, &wanted.secret)
@@ -348,7 +348,7 @@ impl Recipients {
 
     /// The key groups and the threshold as the file is to say them. Keys that
     /// are new were made at this time.
-    pub(crate) fn finish(&self, time: Timestamp) -> Result<(Vec<KeyGroup>, usize)> {
+    pub(super) fn finish(&self, time: Timestamp) -> Result<(Vec<KeyGroup>, usize)> {
         if self.changed {
             self.check()?;
         }

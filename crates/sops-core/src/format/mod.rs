@@ -92,6 +92,19 @@ impl Format {
     }
 }
 
+impl Format {
+    /// What one is called in messages: `an INI file`.
+    pub(crate) fn file(self) -> &'static str {
+        match self {
+            Format::Yaml => "a YAML file",
+            Format::Json => "a JSON file",
+            Format::Dotenv => "a dotenv file",
+            Format::Ini => "an INI file",
+            Format::Binary => "a binary file",
+        }
+    }
+}
+
 /// Its [name](Format::name).
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -111,14 +111,17 @@ pub fn show(bytes: &[u8]) -> String {
     }
 }
 
-/// Go sops with the keys of the corpus, in an empty environment: from
-/// `target/ci-tools`, where `.ci/run` puts it, or from `PATH`. Where there is
-/// none, says that the test is skipped; with `CI=true` that is a failure.
+/// Go sops with the keys of the corpus, in an empty environment: what the
+/// variable `SOPS` names, else that of `target/ci-tools`, where `.ci/run` puts
+/// it, else that of `PATH`. Where there is none, says that the test is
+/// skipped; with `CI=true` that is a failure.
 pub fn sops() -> Option<impl Fn(&[&str]) -> Command> {
+    let named = std::env::var_os("SOPS").map(PathBuf::from);
     let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/ci-tools/bin/sops");
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let program = [tools]
+    let program = named
         .into_iter()
+        .chain([tools])
         .chain(std::env::split_paths(&path).map(|folder| folder.join("sops")))
         .find(|program| program.is_file());
     let Some(program) = program else {
