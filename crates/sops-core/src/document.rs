@@ -87,7 +87,7 @@ impl<State> Document<State> {
     ///
     /// ```
     /// use sops_core::{Document, Format};
-    /// # let file = std::fs::read("../../testdata/corpus/ksops/single/app/secret.enc.yaml")?;
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
     /// assert_eq!(Document::parse(&file, Format::Yaml)?.style().yaml_indent, 4);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -140,7 +140,7 @@ impl Document<Plain> {
     ///
     /// ```
     /// use sops_core::{Document, ErrorKind, Format};
-    /// # let file = std::fs::read("../../testdata/corpus/ksops/single/app/secret.enc.yaml")?;
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
     /// let error = Document::parse_plain(&file, Format::Yaml).unwrap_err();
     /// assert_eq!(error.kind(), ErrorKind::AlreadyEncrypted);
     /// # Ok::<(), std::io::Error>(())

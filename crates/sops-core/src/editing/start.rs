@@ -16,9 +16,9 @@ impl Document<Encrypted> {
     /// ```
     /// use sops_core::{Document, Finish, Format, Keyring};
     ///
-    /// # let file = std::fs::read("../../testdata/corpus/ksops/single/app/secret.enc.yaml")?;
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
     /// # let mut keyring = Keyring::new();
-    /// # keyring.add_file("../../testdata/corpus/keys/age-a.txt");
+    /// # keyring.add_file("examples/age.txt");
     /// let mut document = Document::parse(&file, Format::Yaml)?.edit(&keyring)?;
     /// document.set(&["stringData".into(), "password".into()], "correct horse")?;
     /// let changed = document.finish(&Finish::new())?;
@@ -76,9 +76,9 @@ impl Document<Encrypted> {
     /// ```
     /// use sops_core::{Document, Finish, Format, Keyring, keys::Recipient};
     ///
-    /// # let file = std::fs::read("../../testdata/corpus/ksops/single/app/secret.enc.yaml")?;
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
     /// # let mut keyring = Keyring::new();
-    /// # keyring.add_file("../../testdata/corpus/keys/age-a.txt");
+    /// # keyring.add_file("examples/age.txt");
     /// let colleague = "age1ja7ptl5qugufr9nahd6tj32yxjffeaqwydt5jk3ssqxc2rl97gjqcg3qun";
     /// let mut document = Document::parse(&file, Format::Yaml)?.rekey(&keyring)?;
     /// document.add_recipient(0, Recipient::age(colleague))?;
@@ -92,8 +92,8 @@ impl Document<Encrypted> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind`](crate::ErrorKind)`::DataKey` where no key fits, [`ErrorKind`](crate::ErrorKind)`::Mac` where the
-    /// data key is not the one that encrypted the MAC.
+    /// [`ErrorKind`](crate::ErrorKind)`::DataKey` where no key fits, `Mac`
+    /// where the data key is not the one that encrypted the MAC.
     pub fn rekey(self, keyring: &Keyring) -> Result<Document<Rekeying>> {
         let data_key = keyring.open(self.metadata())?;
         self.rekey_with(data_key)
@@ -103,7 +103,8 @@ impl Document<Encrypted> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind`](crate::ErrorKind)`::Mac` where it is not the one that encrypted the MAC.
+    /// [`ErrorKind`](crate::ErrorKind)`::Mac` where it is not the one that
+    /// encrypted the MAC.
     pub fn rekey_with(self, data_key: DataKey) -> Result<Document<Rekeying>> {
         self.replace(|_, metadata| {
             decrypt::open_mac(&metadata, &decrypt::cipher(&data_key)?, None)?;
@@ -176,7 +177,8 @@ impl Document<Plain> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind`](crate::ErrorKind)`::Encrypt` where the options do not allow it.
+    /// [`ErrorKind`](crate::ErrorKind)`::Encrypt` where the options do not
+    /// allow it.
     pub fn into_editing(self, options: &EncryptOptions) -> Result<Document<Editing>> {
         let output = options.format.unwrap_or(self.format());
         let metadata = encrypt::new_metadata(self.format(), options)?;
