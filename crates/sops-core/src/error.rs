@@ -288,3 +288,51 @@ impl std::error::Error for Error {
         self.0.source.as_deref().map(|e| e as _)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Document, Format, Keyring};
+
+    #[test]
+    fn the_long_form() {
+        let file = std::fs::read("examples/secret.enc.yaml").unwrap();
+        let document = Document::parse(&file, Format::Yaml).unwrap();
+        let error = document.decrypt(&Keyring::new()).map(drop).unwrap_err();
+        let error = error.in_file("app/secret.yaml");
+        insta::assert_snapshot!(format!("{error}\n\n{error:#}"), @r"
+        app/secret.yaml: no identity at hand opens the data key
+
+        app/secret.yaml: no identity at hand opens the data key
+          the file's recipients:
+            age1a7zz5jawu8m8…eetzuc: no matching identity
+          identities were looked for in:
+            no place at all
+        give the private key of age1a7zz5jawu8m8…eetzuc
+        ");
+
+        let error = Error::new(ErrorKind::Syntax, "not so")
+            .at_line(3)
+            .at_key("b")
+            .below("a".into())
+            .because(Error::new(ErrorKind::Limit, "why").because("and why\nthat"))
+            .advise("do it");
+        insta::assert_snapshot!(format!("{error:#}"), @r"
+        line 3: a.b: not so
+          why
+          and why
+          that
+        do it
+        ");
+        assert_eq!(format!("{error:#?}"), "Error(Syntax: line 3: a.b: not so)");
+    }
+
+    #[test]
+    fn a_copy_stays_as_it_is() {
+        let error = Error::new(ErrorKind::Path, "no");
+        let copy = error.clone().in_file("a").or_advise("do it");
+        assert_eq!((error.file(), error.advice()), (None, None));
+        assert_eq!((copy.file(), copy.advice()), (Some("a"), Some("do it")));
+        assert_eq!(copy.to_string(), "a: no");
+    }
+}
