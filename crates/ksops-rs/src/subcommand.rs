@@ -2,16 +2,14 @@
 
 use std::ffi::{OsStr, OsString};
 
-use crate::{Process, Result, doctor, install, policy::Tenant};
+use crate::{Process, Result, decrypt, doctor, install};
 
 /// Runs a subcommand; the first argument is its name.
 pub(crate) type Run = fn(&mut Process<'_>, Vec<OsString>) -> Result<()>;
 
 /// They win over a file of the same name.
 const ALL: &[(&str, Run)] = &[
-    ("decrypt", |process, args| {
-        sops_rs::cmd::decrypt::run(process, &Tenant, args)
-    }),
+    ("decrypt", decrypt::run),
     ("doctor", doctor::run),
     ("install", |process, args| install::run(process, &args)),
 ];

@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sops_core::{Format, Style, config::Config};
+use sops_core::{
+    Format, Style,
+    config::{Config, CreationRule, subject},
+};
 
 use crate::{Error, Result, error::path_name, read};
 
@@ -31,6 +34,34 @@ impl Found {
     /// Where the configuration asks for what cannot be done.
     pub(crate) fn style(&self, format: Format) -> Result<Style> {
         self.config.style(format).map_err(|error| self.blame(error))
+    }
+
+    /// The creation rule for a file, which may be relative to `cwd`; `None`
+    /// where there are no rules at all.
+    ///
+    /// # Errors
+    ///
+    /// Where no rule fits, or the one that does cannot be used.
+    pub(crate) fn rule(&self, cwd: &Path, file: &Path) -> Result<Option<CreationRule>> {
+        let Some(path) = self
+            .path
+            .as_ref()
+            .filter(|_| self.config.has_creation_rules())
+        else {
+            return Ok(None);
+        };
+        let subject = subject(path, cwd, file);
+        let rule = self.config.creation_rule(&subject);
+        match rule.map_err(|error| self.blame(error))? {
+            Some(rule) => Ok(Some(rule)),
+            None => Err(Error::new(format!(
+                "{}: no matching creation rules found for {}",
+                path_name(path),
+                path_name(&subject)
+            ))
+            .advise("add a rule whose path_regex fits, or one without path_regex at the end")
+            .of_kind("configuration")),
+        }
     }
 
     /// An error that is about the configuration.

@@ -1,5 +1,7 @@
 //! The exit codes of sops (sops-cli §2).
 
+use sops_core::{Error, ErrorKind};
+
 /// Anything without a code of its own: syntax, metadata, configuration.
 pub(crate) const GENERIC: u8 = 1;
 /// The input cannot be read.
@@ -20,3 +22,39 @@ pub(crate) const EXTRACT: u8 = 91;
 pub(crate) const NO_FILE: u8 = 100;
 /// No key opens the file.
 pub(crate) const DATA_KEY: u8 = 128;
+/// A path or value of `set` and `unset` is none.
+pub(crate) const SET: u8 = 7;
+/// A value cannot be encrypted.
+pub(crate) const ENCRYPT: u8 = 23;
+/// Keys are to be added to or removed from no file.
+pub(crate) const NO_FILE_FOR_KEYS: u8 = 49;
+/// There is not one document in the file.
+pub(crate) const NO_DOCUMENT: u8 = 92;
+/// A kind of key stands twice in the decryption order.
+pub(crate) const ORDER: u8 = 112;
+/// The editor changed nothing.
+pub(crate) const UNCHANGED: u8 = 200;
+/// There is no editor, or it failed.
+pub(crate) const EDITOR: u8 = 201;
+/// The file is encrypted already.
+pub(crate) const ENCRYPTED: u8 = 203;
+/// A command was ended by a signal.
+pub(crate) const SIGNALLED: u8 = 255;
+/// There is no such topic of help.
+pub(crate) const NO_TOPIC: u8 = 3;
+/// The encryption context of AWS KMS keys is none.
+pub(crate) const CONTEXT: u8 = 6;
+
+/// An error of the library with the exit code that sops has for it.
+pub(crate) fn of_core(error: Error, shown: bool) -> crate::Error {
+    let code = match error.kind() {
+        ErrorKind::DataKey => DATA_KEY,
+        ErrorKind::Decrypt => TREE,
+        ErrorKind::Mac => MAC,
+        ErrorKind::Emit => DUMP,
+        ErrorKind::Path => EXTRACT,
+        ErrorKind::AlreadyEncrypted => ENCRYPTED,
+        _ => GENERIC,
+    };
+    crate::Error::of_core(error, shown).with_exit_code(code)
+}

@@ -1,23 +1,26 @@
-//! What `decrypt` says on stderr: text for people, or JSON for programs.
+//! What is said on stderr: text for people, or JSON for programs.
 
 use std::ffi::OsString;
 
-use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use crate::{Error, Process};
 
 /// How errors and warnings are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// Text for people.
+    #[default]
     Text,
+    /// A JSON object on each line, for programs.
     Json,
 }
 
 impl Format {
     /// What the arguments ask for, even where they make no sense as a whole:
     /// that is an error to be written too.
-    pub(crate) fn of(arguments: &[OsString]) -> Self {
+    #[must_use]
+    pub fn of(arguments: &[OsString]) -> Self {
         let mut asked = Format::Text;
         let mut arguments = arguments.iter().filter_map(|argument| argument.to_str());
         while let Some(argument) = arguments.next() {
@@ -36,16 +39,25 @@ impl Format {
         asked
     }
 
-    pub(crate) fn warn(self, process: &mut Process<'_>, text: &str) {
+    /// Writes a warning.
+    pub fn warn(self, process: &mut Process<'_>, text: &str) {
         match self {
             Format::Text => process.say("warning", text),
             Format::Json => write(process, &json!({ "warning": { "message": text } })),
         }
     }
 
+    /// Writes what was done.
+    pub(crate) fn info(self, process: &mut Process<'_>, text: &str) {
+        match self {
+            Format::Text => process.say("info", text),
+            Format::Json => write(process, &json!({ "info": { "message": text } })),
+        }
+    }
+
     /// Writes an error, if it is to be written here; gives back what is left
     /// to be done with it.
-    pub(crate) fn error(self, process: &mut Process<'_>, error: Error) -> Error {
+    pub fn error(self, process: &mut Process<'_>, error: Error) -> Error {
         match self {
             Format::Json if !error.is_quiet() => {
                 write(process, &json!({ "error": error.to_json() }));

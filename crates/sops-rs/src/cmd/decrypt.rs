@@ -29,253 +29,170 @@
 //! `needs`; `places`, each with its `location` and what was `found` there, both
 //! with a `type`; and `advice`. Fields and kinds may be added.
 
-use std::{
-    ffi::OsString,
-    io,
-    path::{Path, PathBuf},
-};
+use std::{ffi::OsString, path::PathBuf};
 
-use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
-use sops_core::{Document, ErrorKind, Format, Readable, Style, age::Callbacks, query};
+use sops_core::{Document, Format, Readable, Style, query};
 use zeroize::Zeroizing;
 
 use crate::{
-    Access, Error, Process, Refusal, Result, config, error::quoted, exit, messages, output, read,
-    version,
+    Access, Opening, Process, Result,
+    args::{Given, flag},
+    exit,
+    input::Input,
+    messages,
+    session::{Options, Session, cleaned, format_named},
+    target::Target,
 };
 
-/// Decrypts a file and prints it.
-#[derive(Parser)]
-#[command(
-    name = "decrypt",
-    disable_version_flag = true,
-    args_override_self = true
-)]
-struct Arguments {
-    /// The encrypted file; stdin if none is named
-    #[arg(value_name = "FILE")]
-    files: Vec<OsString>,
-    /// The format of the input, instead of what its name says
-    #[arg(long, value_name = "TYPE")]
-    input_type: Option<Type>,
-    /// The format of the output, instead of what the input's name says
-    #[arg(long, value_name = "TYPE")]
-    output_type: Option<Type>,
-    /// Write to a file instead of stdout
-    #[arg(long, value_name = "FILE")]
-    output: Option<OsString>,
-    /// Put the decrypted file in the place of the encrypted one
-    #[arg(long, short)]
-    in_place: bool,
-    /// Print one value only, such as '["database"]["hosts"][0]'
-    #[arg(long, value_name = "PATH")]
-    extract: Option<String>,
-    /// The name that decides about the formats, instead of the file's own
-    #[arg(long, value_name = "NAME")]
-    filename_override: Option<OsString>,
-    /// Print what does not carry a valid MAC: anyone may have changed it
-    #[arg(long)]
-    ignore_mac: bool,
-    /// How errors and warnings are written to stderr: for people, or one JSON
-    /// object on each line
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    error_format: messages::Format,
+/// What is to be decrypted, and how.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// The file, and any others, which a warning names; stdin if there is none.
+    pub files: Vec<OsString>,
+    /// The format of the input, instead of what its name says.
+    pub input_type: Option<Format>,
+    /// The format of the output, instead of what the input's name says.
+    pub output_type: Option<Format>,
+    /// A file for the result, instead of stdout.
+    pub output: Option<PathBuf>,
+    /// Whether the result takes the place of the file.
+    pub in_place: bool,
+    /// The path of one value: `["a"][0]`.
+    pub extract: Option<String>,
+    /// The name that decides about formats.
+    pub filename_override: Option<PathBuf>,
+    /// Whether to go on without a valid MAC.
+    pub ignore_mac: bool,
+    /// With which keys.
+    pub opening: Opening,
 }
 
-/// A format as `--input-type` and `--output-type` name it.
-#[derive(Clone, Copy, ValueEnum)]
-enum Type {
-    Yaml,
-    Json,
-    Dotenv,
-    Ini,
-    Binary,
-}
-
-impl From<Type> for Format {
-    fn from(name: Type) -> Self {
-        match name {
-            Type::Yaml => Format::Yaml,
-            Type::Json => Format::Json,
-            Type::Dotenv => Format::Dotenv,
-            Type::Ini => Format::Ini,
-            Type::Binary => Format::Binary,
-        }
+impl Request {
+    fn of(given: &Given) -> Result<Self> {
+        Ok(Request {
+            files: given.positionals.clone(),
+            input_type: format_named(given.str(&flag::INPUT_TYPE)?),
+            output_type: format_named(given.str(&flag::OUTPUT_TYPE)?),
+            output: given.text(&flag::OUTPUT).map(PathBuf::from),
+            in_place: given.switch(&flag::IN_PLACE),
+            extract: given.str(&flag::EXTRACT)?.map(Into::into),
+            filename_override: given.text(&flag::FILENAME_OVERRIDE).map(PathBuf::from),
+            ignore_mac: given.switch(&flag::IGNORE_MAC),
+            opening: Opening::of(given)?,
+        })
     }
 }
 
-/// Runs the subcommand; the first argument is its name.
+/// `decrypt`, for programs that have it among their own commands.
 ///
 /// # Errors
 ///
 /// Those that sops ends with, with its exit codes.
-pub fn run(process: &mut Process<'_>, access: &dyn Access, args: Vec<OsString>) -> Result<()> {
-    let messages = messages::Format::of(&args);
-    decrypt(process, access, args).map_err(|error| messages.error(process, error))
+pub fn run(
+    process: &mut Process<'_>,
+    access: &dyn Access,
+    messages: messages::Format,
+    request: Request,
+) -> Result<()> {
+    let named = (process.var)("SOPS_CONFIG").filter(|path| !path.is_empty());
+    let options = Options {
+        messages,
+        config: named.map(PathBuf::from),
+        ..Options::default()
+    };
+    let mut session = Session {
+        process,
+        access,
+        options,
+    };
+    carry_out(&mut session, request)
 }
 
-fn decrypt(process: &mut Process<'_>, access: &dyn Access, args: Vec<OsString>) -> Result<()> {
-    let name = format!("{} decrypt", access.program());
-    let parsed = Arguments::command()
-        .bin_name(name)
-        .try_get_matches_from(args)
-        .and_then(|matches| Arguments::from_arg_matches(&matches));
-    let arguments = match parsed {
-        Ok(arguments) => arguments,
-        Err(error) if error.use_stderr() => {
-            let text = error.to_string();
-            return Err(Error::new(text.trim_start_matches("error: ").trim_end()).of_kind("usage"));
-        }
-        Err(help) => return process.print(help.to_string().as_bytes()),
-    };
-    let plan = Plan::new(process, access, arguments)?;
+pub(crate) fn command(session: &mut Session<'_, '_>, given: &Given) -> Result<()> {
+    carry_out(session, Request::of(given)?)
+}
+
+fn carry_out(session: &mut Session<'_, '_>, request: Request) -> Result<()> {
+    let plan = Plan::new(session, request)?;
     let plaintext = plan
-        .decrypt(process)
-        .map_err(|error| error.about(plan.path()))?;
-    match &plan.target {
-        Target::Stdout => process
-            .print(&plaintext)
-            .map_err(|error| error.with_exit_code(exit::WRITE).of_kind("write")),
-        Target::File(path) => {
-            output::replace(&process.resolve(path), &plaintext).map_err(|error| {
-                Error::io(format_args!("cannot write {}", shown(path)), &error)
-                    .advise("the file is as it was; choose a place that can be written")
-                    .with_exit_code(exit::WRITE)
-                    .of_kind("write")
-            })
-        }
-    }
+        .decrypt(session)
+        .map_err(|error| error.about(plan.input.path()))?;
+    plan.target.write(session, &plaintext)
+}
+
+/// What is decrypted, without being written.
+pub(crate) fn plaintext(
+    session: &mut Session<'_, '_>,
+    given: &Given,
+) -> Result<Zeroizing<Vec<u8>>> {
+    Plan::new(session, Request::of(given)?)?.decrypt(session)
 }
 
 /// Arguments that make sense together.
-struct Plan<'a> {
-    access: &'a dyn Access,
-    /// `None` for stdin.
-    file: Option<PathBuf>,
-    input_format: Format,
-    output_format: Format,
+struct Plan {
+    input: Input,
     extract: Option<String>,
     ignore_mac: bool,
     target: Target,
-    messages: messages::Format,
+    opening: Opening,
 }
 
-enum Target {
-    Stdout,
-    File(PathBuf),
-}
-
-impl<'a> Plan<'a> {
-    fn new(
-        process: &mut Process<'_>,
-        access: &'a dyn Access,
-        arguments: Arguments,
-    ) -> Result<Self> {
-        let mut files = arguments.files.into_iter();
+impl Plan {
+    fn new(session: &mut Session<'_, '_>, request: Request) -> Result<Self> {
+        let program = session.access.program();
         // Cleaned as sops does: `secret.yaml/` is that file.
-        let file = files
-            .next()
-            .map(|file| Path::new(&file).components().collect::<PathBuf>());
-        if file.is_none() && arguments.in_place {
-            return Err(conflict(
-                access,
-                "--in-place needs a file, and stdin is none",
-            ));
-        }
-        if files.next().is_some() {
-            arguments.error_format.warn(
-                process,
-                "more than one file: only the first is decrypted, as sops does",
-            );
-        }
-        // As for sops, an option with an empty value is none: `--extract "$WHAT"`.
-        let output = arguments.output.filter(|path| !path.is_empty());
-        let name = arguments.filename_override.filter(|name| !name.is_empty());
-        let extract = arguments.extract.filter(|path| !path.is_empty());
-        let target = match (arguments.in_place, output, &file) {
-            (true, Some(_), _) => {
-                return Err(conflict(
-                    access,
-                    "--output and --in-place exclude one another",
-                ));
-            }
-            (true, None, Some(file)) => Target::File(file.clone()),
-            (_, Some(output), _) => Target::File(output.into()),
-            (_, None, _) => Target::Stdout,
-        };
-        let named = name.as_deref().map(Path::new).or(file.as_deref());
-        let by_name = named.map_or(Format::Binary, Format::from_path);
+        let file = request.files.first().map(|file| cleaned(file));
+        let target = Target::of(request.in_place, request.output.as_deref(), file.as_deref())
+            .map_err(|error| error.advise(format!("see `{program} decrypt --help`")))?;
+        session.warn_of_others(request.files.get(1..).unwrap_or_default());
         Ok(Plan {
-            access,
-            input_format: arguments.input_type.map_or(by_name, Format::from),
-            output_format: arguments.output_type.map_or(by_name, Format::from),
-            extract,
-            ignore_mac: arguments.ignore_mac,
-            file,
+            input: Input::new(
+                file,
+                request.filename_override,
+                request.input_type,
+                request.output_type,
+            ),
+            extract: request.extract,
+            ignore_mac: request.ignore_mac,
             target,
-            messages: arguments.error_format,
+            opening: request.opening,
         })
     }
 
-    /// How programs call the input.
-    fn path(&self) -> String {
-        let path = self.file.as_deref().unwrap_or(Path::new("stdin"));
-        path.to_string_lossy().into_owned()
-    }
-
-    /// How messages call the input.
-    fn name(&self) -> String {
-        self.file.as_deref().map_or("stdin".into(), shown)
-    }
-
-    fn decrypt(&self, process: &mut Process<'_>) -> Result<Zeroizing<Vec<u8>>> {
+    fn decrypt(&self, session: &mut Session<'_, '_>) -> Result<Zeroizing<Vec<u8>>> {
+        let input = &self.input;
         // What is wrong comes up in the order of sops: no such file, the
-        // configuration, the path, and only then what else reading finds.
-        let read = match self.file.as_ref().map(|_| self.read(process)) {
+        // configuration, the order of keys, the path, and only then what else
+        // reading finds.
+        let read = match input.file.as_ref().map(|_| input.read(session)) {
             Some(Err(error)) if error.exit_code() == exit::NO_FILE => return Err(error),
             read => read,
         };
-        let style = self.style(process)?;
+        let style = session.style(input.output_format)?;
+        let keys = session.keys(&self.opening)?;
         if let Some(path) = &self.extract {
-            query::parse_path(path).map_err(|error| from_core(error, false).at("--extract"))?;
+            query::parse_path(path).map_err(|error| exit::of_core(error, false).at("--extract"))?;
         }
-        let bytes = read.unwrap_or_else(|| self.read(process))?;
-        let watched = self.access.is_watched(process);
-        let in_file = |error: sops_core::Error| {
-            let error = error.in_file(self.name());
-            from_core(error, watched)
-        };
-        let document = Document::parse(&bytes, self.input_format).map_err(in_file)?;
-        version::check(&document.metadata().version)
-            .map_err(|error| error.at(self.name()).of_kind("metadata"))?;
-        let callbacks = Callbacks::none()
-            .run_commands()
-            .prompt(process.ask_passphrase);
-        let keys = self
-            .access
-            .keys(process, callbacks)
-            .map_err(|error| error.of_kind("configuration"))?;
-        let keyring = keys.keyring;
-        let opening = |error: sops_core::Error| match (&keys.note, error.kind()) {
-            (Some(note), ErrorKind::DataKey) => in_file(error).advise(note),
-            _ => in_file(error),
-        };
+        let bytes = read.unwrap_or_else(|| input.read(session))?;
+        let document = input.parse(session, &bytes)?;
+        if self.ignore_mac {
+            session.warn("--ignore-mac: what follows may have been changed by anyone");
+        }
+        let opening = |error| input.opening_error(session, keys.note.as_ref(), error);
         let (plaintext, warnings) = if self.ignore_mac {
-            self.messages.warn(
-                process,
-                "--ignore-mac: what follows may have been changed by anyone",
-            );
-            let document = document.decrypt_without_mac(&keyring).map_err(opening)?;
+            let document = document
+                .decrypt_without_mac(&keys.keyring)
+                .map_err(opening)?;
             (self.write(&document, &style), document.warnings().to_vec())
         } else {
-            let document = document.decrypt(&keyring).map_err(opening)?;
+            let document = document.decrypt(&keys.keyring).map_err(opening)?;
             (self.write(&document, &style), document.warnings().to_vec())
         };
+        session.info("Data key recovered successfully");
         for warning in warnings {
-            let warning = format!("{}: {warning}", self.name());
-            self.messages.warn(process, &warning);
+            session.warn(&format!("{}: {warning}", input.name()));
         }
-        plaintext.map_err(in_file)
+        plaintext.map_err(|error| input.error(session, error))
     }
 
     fn write(
@@ -284,68 +201,8 @@ impl<'a> Plan<'a> {
         style: &Style,
     ) -> sops_core::Result<Zeroizing<Vec<u8>>> {
         match &self.extract {
-            Some(path) => document.extract(path, self.output_format, style),
-            None => document.to_bytes(self.output_format, style),
+            Some(path) => document.extract(path, self.input.output_format, style),
+            None => document.to_bytes(self.input.output_format, style),
         }
     }
-
-    /// How the output looks, which `.sops.yaml` has a say in.
-    fn style(&self, process: &mut Process<'_>) -> Result<Style> {
-        let dir = std::path::absolute(process.resolve(Path::new(".")))
-            .map_err(|error| Error::io("cannot find the working directory", &error))?;
-        let named = (process.var)("SOPS_CONFIG")
-            .filter(|path| !path.is_empty())
-            .map(|path| process.resolve(Path::new(&path)));
-        let found = config::find(&dir, named).map_err(|error| error.of_kind("configuration"))?;
-        if let Some(warning) = &found.warning {
-            self.messages.warn(process, warning);
-        }
-        found
-            .style(self.output_format)
-            .map_err(|error| error.of_kind("configuration"))
-    }
-
-    fn read(&self, process: &mut Process<'_>) -> Result<Vec<u8>> {
-        let result = match &self.file {
-            Some(path) => self.access.read(process, path),
-            None => read::stream(&mut *process.stdin).map_err(Refusal::Io),
-        };
-        result.map_err(|refusal| {
-            let own = Error::new(format!("cannot read {}: {}", self.name(), refusal.reason()))
-                .of_kind("read");
-            match refusal {
-                Refusal::Io(error) => {
-                    let missing = error.kind() == io::ErrorKind::NotFound;
-                    own.advise("name a file that can be read, or pipe it to stdin")
-                        .with_exit_code(if missing { exit::NO_FILE } else { exit::READ })
-                }
-                Refusal::Setting(error) => error.of_kind("configuration"),
-                Refusal::Forbidden { advice, .. } => own.advise(advice).with_exit_code(exit::READ),
-            }
-        })
-    }
-}
-
-/// An error of the library with the exit code that sops has for it.
-fn from_core(error: sops_core::Error, shown: bool) -> Error {
-    let code = match error.kind() {
-        ErrorKind::DataKey => exit::DATA_KEY,
-        ErrorKind::Decrypt => exit::TREE,
-        ErrorKind::Mac => exit::MAC,
-        ErrorKind::Emit => exit::DUMP,
-        ErrorKind::Path => exit::EXTRACT,
-        _ => exit::GENERIC,
-    };
-    Error::of_core(error, shown).with_exit_code(code)
-}
-
-fn conflict(access: &dyn Access, message: &str) -> Error {
-    Error::new(message)
-        .advise(format!("see `{} decrypt --help`", access.program()))
-        .with_exit_code(exit::CONFLICT)
-        .of_kind("usage")
-}
-
-fn shown(path: &Path) -> String {
-    quoted(&path.to_string_lossy())
 }

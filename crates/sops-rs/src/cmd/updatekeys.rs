@@ -1,0 +1,342 @@
+//! `updatekeys`: the recipients of files become those of the configuration
+//! (sops-encrypt-and-edit §8).
+
+use std::{
+    io::{IsTerminal, Read},
+    path::{Path, PathBuf},
+};
+
+use sops_core::{
+    Document, Encrypted,
+    config::CreationRule,
+    keys::{Recipient, WrappedKey},
+};
+
+use crate::{
+    Error, Opening, Result,
+    args::{Given, flag},
+    changed, config, exit,
+    input::Input,
+    session::{Session, cleaned, format_named, shown},
+    target::Target,
+};
+
+pub(crate) fn command(session: &mut Session<'_, '_>, given: &Given) -> Result<()> {
+    let found = session.config()?;
+    if found.path.is_none() {
+        return Err(Error::new("config file not found")
+            .advise(
+                "write a .sops.yaml with creation_rules here or above, or name one with --config",
+            )
+            .of_kind("configuration"));
+    }
+    if given.positionals.is_empty() {
+        return Err(Error::new("no file specified")
+            .advise("see `sops-rs updatekeys --help`")
+            .with_exit_code(exit::NO_FILE)
+            .of_kind("usage"));
+    }
+    let files: Vec<PathBuf> = given.positionals.iter().map(|file| cleaned(file)).collect();
+    let mut summary = Summary::default();
+    let mut last = None;
+    for (n, file) in files.iter().enumerate() {
+        progress(session, n, files.len());
+        let done = Update::new(given, &found, file.clone()).and_then(|update| {
+            update
+                .run(session)
+                .map_err(|error| error.about(update.input.path()))
+        });
+        match done {
+            Ok(Done::Same) => summary.same += 1,
+            Ok(Done::Changed) => summary.changed += 1,
+            Ok(Done::Left) => summary.left += 1,
+            Ok(Done::Differs) => summary.differ += 1,
+            Err(error) => {
+                summary.failed += 1;
+                if files.len() > 1 {
+                    session.process.say("error", &error.to_string());
+                }
+                last = Some(error);
+            }
+        }
+    }
+    summary.end(session, files.len(), last)
+}
+
+/// What came of the files.
+#[derive(Default)]
+struct Summary {
+    same: usize,
+    changed: usize,
+    left: usize,
+    differ: usize,
+    failed: usize,
+}
+
+impl Summary {
+    fn end(self, session: &mut Session<'_, '_>, files: usize, last: Option<Error>) -> Result<()> {
+        if files > 1 {
+            let Summary {
+                same,
+                changed,
+                left,
+                differ,
+                failed,
+            } = self;
+            let parts = [
+                (changed, "updated"),
+                (same, "up to date"),
+                (left, "left unchanged"),
+                (differ, "to be updated"),
+                (failed, "failed"),
+            ];
+            let parts = parts.iter().filter(|(count, _)| *count > 0);
+            let parts: Vec<_> = parts
+                .map(|(count, what)| format!("{count} {what}"))
+                .collect();
+            session
+                .process
+                .tell(&format!("{files} files: {}", parts.join(", ")));
+        }
+        match last {
+            Some(error) if files == 1 => Err(error),
+            Some(_) => Err(
+                Error::new(format!("failed updating {} key(s)", self.failed))
+                    .advise("see the reasons above"),
+            ),
+            None if self.differ > 0 => Err(Error::new(format!(
+                "{} of {files} files: the recipients are not those of the configuration",
+                self.differ
+            ))
+            .advise("run `sops-rs updatekeys` without --check")
+            .of_kind("differs")),
+            None => Ok(()),
+        }
+    }
+}
+
+enum Done {
+    Same,
+    Changed,
+    Left,
+    Differs,
+}
+
+struct Update<'a> {
+    input: Input,
+    found: &'a config::Found,
+    yes: bool,
+    check: bool,
+    opening: Opening,
+}
+
+impl<'a> Update<'a> {
+    fn new(given: &Given, found: &'a config::Found, file: PathBuf) -> Result<Self> {
+        Ok(Update {
+            input: Input::new(
+                Some(file),
+                None,
+                format_named(given.str(&flag::INPUT_TYPE)?),
+                None,
+            ),
+            found,
+            yes: given.switch(&flag::YES),
+            check: given.switch(&flag::CHECK),
+            opening: Opening::of(given)?,
+        })
+    }
+
+    fn run(&self, session: &mut Session<'_, '_>) -> Result<Done> {
+        let input = &self.input;
+        let file = input.file.as_deref().unwrap_or(Path::new(""));
+        let name = shown(file);
+        let rule = self.rule(session, file)?;
+        let bytes = input
+            .read(session)
+            .map_err(|error| error.with_exit_code(exit::GENERIC))?;
+        let document = input.parse(session, &bytes)?;
+        let diff = Diff::new(&document, &rule);
+        if diff.is_empty() {
+            session
+                .process
+                .tell(&format!("File {name} already up to date"));
+            return Ok(Done::Same);
+        }
+        if self.check {
+            session
+                .process
+                .print(format!("{}:\n", file.display()).as_bytes())?;
+        } else {
+            session
+                .process
+                .tell(&format!("Syncing keys for file {name}"));
+        }
+        let colours = session.colours();
+        session.process.print(diff.text(colours).as_bytes())?;
+        if self.check {
+            return Ok(Done::Differs);
+        }
+        if !self.yes && !confirmed(session, "Is this okay? (y/n):")? {
+            session.process.tell(&format!("File {name} left unchanged"));
+            return Ok(Done::Left);
+        }
+        let keys = session.keys(&self.opening)?;
+        let mut document = document
+            .rekey(&keys.keyring)
+            .map_err(|error| input.opening_error(session, keys.note.as_ref(), error))?;
+        document.set_key_groups(rule.key_groups().to_vec());
+        document.renew_recipients();
+        let finish = changed::finish(session, input)?;
+        let changed = document
+            .wrap(&keys.keyring)
+            .and_then(|()| document.finish(&finish))
+            .map_err(|error| input.error(session, error).with_exit_code(exit::GENERIC))?;
+        Target::File(file.to_owned()).write(session, &changed)?;
+        session
+            .process
+            .tell(&format!("File {name} synced with new keys"));
+        Ok(Done::Changed)
+    }
+
+    fn rule(&self, session: &Session<'_, '_>, file: &Path) -> Result<CreationRule> {
+        let rule = self.found.rule(&session.working_directory()?, file)?;
+        rule.ok_or_else(|| {
+            Error::new("the configuration does not contain any creation rule")
+                .advise("add `creation_rules:` with a rule for this file")
+                .of_kind("configuration")
+        })
+    }
+}
+
+/// What is to change, by key group.
+pub(crate) struct Diff {
+    groups: Vec<Group>,
+    threshold: Option<(usize, usize)>,
+}
+
+struct Group {
+    common: Vec<String>,
+    added: Vec<String>,
+    removed: Vec<String>,
+}
+
+impl Diff {
+    pub(crate) fn new(document: &Document<Encrypted>, rule: &CreationRule) -> Self {
+        let metadata = document.metadata();
+        let names = |recipients: &mut dyn Iterator<Item = &Recipient>| {
+            let mut names: Vec<String> = Vec::new();
+            for recipient in recipients {
+                let name = recipient.to_string();
+                if !names.contains(&name) {
+                    names.push(name);
+                }
+            }
+            names
+        };
+        let (ours, theirs) = (&metadata.key_groups, rule.key_groups());
+        let groups = (0..ours.len().max(theirs.len())).map(|at| {
+            let before = ours
+                .get(at)
+                .map(|group| names(&mut group.keys.iter().map(WrappedKey::recipient)));
+            let after = theirs.get(at).map(|group| names(&mut group.iter()));
+            let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
+            let without = |all: &[String], others: &[String]| {
+                all.iter()
+                    .filter(|name| !others.contains(name))
+                    .cloned()
+                    .collect()
+            };
+            Group {
+                added: without(&after, &before),
+                removed: without(&before, &after),
+                common: before
+                    .iter()
+                    .filter(|name| after.contains(name))
+                    .cloned()
+                    .collect(),
+            }
+        });
+        let before = metadata.shamir_threshold;
+        let after = before.min(theirs.len());
+        Diff {
+            groups: groups.collect(),
+            threshold: (before != after).then_some((before, after)),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        let same = |group: &Group| group.added.is_empty() && group.removed.is_empty();
+        self.threshold.is_none() && self.groups.iter().all(same)
+    }
+
+    /// As sops prints it.
+    pub(crate) fn text(&self, colours: bool) -> String {
+        let paint = |code: &str, line: String| {
+            if colours {
+                format!("\u{1b}[{code}m{line}\n\u{1b}[0m")
+            } else {
+                format!("{line}\n")
+            }
+        };
+        let mut text = String::from("The following changes will be made to the file's groups:\n");
+        if let Some((before, after)) = self.threshold {
+            text.push_str(&paint("32", format!("+++ shamir_threshold: {after}")));
+            text.push_str(&paint("31", format!("--- shamir_threshold: {before}")));
+        }
+        for (n, group) in self.groups.iter().enumerate() {
+            text.push_str(&paint("4", format!("Group {}", n + 1)));
+            for name in &group.common {
+                text.push_str(&format!("    {}\n", one_line(name)));
+            }
+            for name in &group.added {
+                text.push_str(&paint("32", format!("+++ {}", one_line(name))));
+            }
+            for name in &group.removed {
+                text.push_str(&paint("31", format!("--- {}", one_line(name))));
+            }
+        }
+        text
+    }
+}
+
+/// A name from a file must not write to the terminal what it likes.
+fn one_line(name: &str) -> String {
+    name.chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect()
+}
+
+/// Asks until the answer is `y` or `n`.
+pub(crate) fn confirmed(session: &mut Session<'_, '_>, question: &str) -> Result<bool> {
+    loop {
+        session.process.print(question.as_bytes())?;
+        match answer(&mut *session.process.stdin).as_deref() {
+            Some("y") => return Ok(true),
+            Some("n") => return Ok(false),
+            Some(word) if !word.is_empty() && !word.contains([' ', '\t']) => {}
+            _ => {
+                session.process.tell("");
+                return Err(Error::new("no answer to the question")
+                    .advise("answer y or n, or give --yes where nobody is there to ask"));
+            }
+        }
+    }
+}
+
+fn answer(stdin: &mut dyn Read) -> Option<String> {
+    let (mut byte, mut bytes) = ([0], Vec::new());
+    while matches!(stdin.read(&mut byte), Ok(1)) {
+        if byte == *b"\n" {
+            return Some(String::from_utf8_lossy(&bytes).trim().to_owned());
+        }
+        bytes.push(byte[0]);
+    }
+    None
+}
+
+/// Says how far it is, to a person, where it may take long.
+fn progress(session: &mut Session<'_, '_>, done: usize, all: usize) {
+    if all >= 50 && done > 0 && done.is_multiple_of(50) && std::io::stderr().is_terminal() {
+        session.process.tell(&format!("{done} of {all} files"));
+    }
+}

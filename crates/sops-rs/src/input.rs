@@ -1,0 +1,105 @@
+//! What a command reads.
+
+use std::path::{Path, PathBuf};
+
+use sops_core::{Document, Encrypted, Format};
+
+use crate::{
+    Error, Result,
+    args::{Given, flag},
+    exit,
+    session::{Session, format_named, shown},
+    version,
+};
+
+/// A file, or stdin, and its formats.
+#[derive(Debug, Clone)]
+pub(crate) struct Input {
+    /// `None` for stdin.
+    pub(crate) file: Option<PathBuf>,
+    /// The name that decides about creation rules, and formats where no type
+    /// is named.
+    pub(crate) named: Option<PathBuf>,
+    pub(crate) format: Format,
+    pub(crate) output_format: Format,
+}
+
+impl Input {
+    /// A file with the formats that its name, or the one in its place, and
+    /// the types say. stdin without a name is binary.
+    pub(crate) fn new(
+        file: Option<PathBuf>,
+        override_: Option<PathBuf>,
+        input_type: Option<Format>,
+        output_type: Option<Format>,
+    ) -> Self {
+        let named = override_.or_else(|| file.clone());
+        let by_name = named.as_deref().map_or(Format::Binary, Format::from_path);
+        Input {
+            format: input_type.unwrap_or(by_name),
+            output_format: output_type.unwrap_or(by_name),
+            named,
+            file,
+        }
+    }
+
+    /// The same for a command line.
+    pub(crate) fn given(given: &Given, file: Option<PathBuf>) -> Result<Self> {
+        Ok(Input::new(
+            file,
+            given.text(&flag::FILENAME_OVERRIDE).map(PathBuf::from),
+            format_named(given.str(&flag::INPUT_TYPE)?),
+            format_named(given.str(&flag::OUTPUT_TYPE)?),
+        ))
+    }
+
+    /// How programs call the input.
+    pub(crate) fn path(&self) -> String {
+        let path = self.file.as_deref().unwrap_or(Path::new("stdin"));
+        path.to_string_lossy().into_owned()
+    }
+
+    /// How messages call the input.
+    pub(crate) fn name(&self) -> String {
+        self.file.as_deref().map_or("stdin".into(), shown)
+    }
+
+    pub(crate) fn read(&self, session: &mut Session<'_, '_>) -> Result<Vec<u8>> {
+        session.read(self.file.as_deref())
+    }
+
+    /// Reads the encrypted file that it is, with the look at its version that
+    /// all commands of sops take.
+    pub(crate) fn parse(
+        &self,
+        session: &Session<'_, '_>,
+        bytes: &[u8],
+    ) -> Result<Document<Encrypted>> {
+        let document =
+            Document::parse(bytes, self.format).map_err(|error| self.error(session, error))?;
+        version::check(&document.metadata().version)
+            .map_err(|error| error.at(self.name()).of_kind("metadata"))?;
+        Ok(document)
+    }
+
+    /// An error of the library about this file.
+    pub(crate) fn error(&self, session: &Session<'_, '_>, error: sops_core::Error) -> Error {
+        let watched = session.access.is_watched(session.process);
+        exit::of_core(error.in_file(self.name()), watched)
+    }
+
+    /// The same where the data key is opened.
+    pub(crate) fn opening_error(
+        &self,
+        session: &Session<'_, '_>,
+        note: Option<&String>,
+        error: sops_core::Error,
+    ) -> Error {
+        let is_key = error.kind() == sops_core::ErrorKind::DataKey;
+        let error = self.error(session, error);
+        match note.filter(|_| is_key) {
+            Some(note) => error.advise(note),
+            None => error,
+        }
+    }
+}
