@@ -12,6 +12,8 @@
 //! A file is written by somebody else: it does not choose where a credential
 //! goes. What each service refuses is said at the service.
 
+#[cfg(feature = "aws")]
+mod aws;
 pub mod environment;
 #[cfg(feature = "gcp")]
 mod gcp;
@@ -23,9 +25,19 @@ pub mod kept;
 mod oauth;
 #[cfg(any(feature = "gcp", feature = "azure", feature = "huawei"))]
 mod refusal;
-#[cfg(any(feature = "gcp", feature = "azure", feature = "huawei"))]
+#[cfg(feature = "aws")]
+mod time;
+#[cfg(any(
+    feature = "aws",
+    feature = "vault",
+    feature = "gcp",
+    feature = "azure",
+    feature = "huawei"
+))]
 mod wire;
 
+#[cfg(feature = "aws")]
+pub use aws::AwsKms;
 pub use environment::{Environment, Policy};
 #[cfg(feature = "gcp")]
 pub use gcp::GcpKms;

@@ -18,6 +18,7 @@ impl Text<'_> {
     }
 
     /// A copy that is wiped.
+    #[cfg(any(feature = "gcp", feature = "azure", feature = "huawei"))]
     pub(crate) fn to_owned(&self) -> Zeroizing<String> {
         Zeroizing::new(self.0.to_string())
     }

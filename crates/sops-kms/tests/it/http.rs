@@ -5,23 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sops_kms::{
-    Environment, Policy,
-    http::{ANSWER, Cause, Client, Request},
-};
+use sops_kms::http::{ANSWER, Cause, Client, Request};
 
 use super::fake::{Fake, Reply, certificate, nobody, proxy, silent};
-
-fn env(vars: &[(&str, &str)]) -> Environment {
-    let vars: Vec<_> = vars
-        .iter()
-        .map(|&(k, v)| (k.to_owned(), v.to_owned()))
-        .collect();
-    Environment::new(
-        move |name| vars.iter().find(|(k, _)| k == name).map(|(_, v)| v.into()),
-        Policy::default(),
-    )
-}
+use super::world::env;
 
 fn client() -> Client {
     Client::new(&env(&[]))

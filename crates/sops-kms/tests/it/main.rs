@@ -1,9 +1,16 @@
 //! The services against servers: fakes of our own, which fail as servers
 //! fail, and real ones where they can be had.
 
+#[cfg(feature = "aws")]
+mod aws;
 mod fake;
 #[cfg(feature = "gcp")]
 mod gcp;
 mod http;
-#[cfg(any(feature = "gcp", feature = "azure", feature = "huawei"))]
+#[cfg(any(feature = "aws", feature = "vault"))]
+mod servers;
+#[cfg_attr(
+    not(all(feature = "aws", feature = "gcp", feature = "azure")),
+    allow(dead_code)
+)]
 mod world;
