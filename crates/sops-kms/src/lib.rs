@@ -27,6 +27,8 @@ mod oauth;
 mod refusal;
 #[cfg(feature = "aws")]
 mod time;
+#[cfg(feature = "vault")]
+mod vault;
 #[cfg(any(
     feature = "aws",
     feature = "vault",
@@ -41,3 +43,5 @@ pub use aws::AwsKms;
 pub use environment::{Environment, Policy};
 #[cfg(feature = "gcp")]
 pub use gcp::GcpKms;
+#[cfg(feature = "vault")]
+pub use vault::Vault;

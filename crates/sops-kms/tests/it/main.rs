@@ -9,6 +9,8 @@ mod gcp;
 mod http;
 #[cfg(any(feature = "aws", feature = "vault"))]
 mod servers;
+#[cfg(feature = "vault")]
+mod vault;
 #[cfg_attr(
     not(all(feature = "aws", feature = "gcp", feature = "azure")),
     allow(dead_code)
