@@ -4,7 +4,7 @@ mod address;
 
 use std::{
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Mutex, OnceLock, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -261,7 +261,7 @@ impl Vault {
         })
     }
 
-    fn token_of_file(&self, address: &Address, path: &PathBuf) -> Result<Token, KeyError> {
+    fn token_of_file(&self, address: &Address, path: &Path) -> Result<Token, KeyError> {
         let location = Location::File {
             variable: None,
             path: path.display().to_string(),
