@@ -1,6 +1,7 @@
 //! The commands, one room each. A command reads its arguments into a plan,
 //! carries it out, and ends with sops's exit code.
 
+pub(crate) mod completion;
 pub mod decrypt;
 mod edit;
 mod encrypt;
@@ -9,6 +10,7 @@ mod exec_file;
 mod filestatus;
 mod groups;
 pub(crate) mod old_style;
+mod publish;
 mod rotate;
 mod set;
 mod updatekeys;
@@ -239,7 +241,53 @@ pub(crate) static COMMANDS: &[Command] = &[
             },
         ],
     },
+    Command {
+        name: "publish",
+        arguments: "FILE",
+        summary: "Upload a file to where destination_rules say",
+        flags: &[
+            &[
+                &flag::YES,
+                &flag::OMIT_EXTENSIONS,
+                &flag::RECURSIVE,
+                &flag::VERBOSE,
+                &flag::DECRYPTION_ORDER,
+            ],
+            flag::SERVICES,
+        ],
+        run: publish::command,
+        commands: &[],
+    },
+    Command {
+        name: "completion",
+        arguments: "",
+        summary: "Print a script that completes commands and options, or the manual page",
+        flags: &[],
+        run: |_, _| Ok(()),
+        commands: &[
+            script("bash", "For bash: source it", completion::bash),
+            script("zsh", "For zsh: source it", completion::zsh),
+            script("fish", "For fish: source it", completion::fish),
+            script("man", "The manual page, for man", completion::man),
+        ],
+    },
 ];
+
+/// A command that prints something.
+const fn script(
+    name: &'static str,
+    summary: &'static str,
+    run: fn(&mut Session<'_, '_>, &Given) -> Result<()>,
+) -> Command {
+    Command {
+        name,
+        arguments: "",
+        summary,
+        flags: &[],
+        run,
+        commands: &[],
+    }
+}
 
 /// Options that every command has.
 static COMMON: &[&Flag] = &[&flag::ERROR_FORMAT, &flag::HELP];

@@ -8,7 +8,7 @@ use std::{
 
 use sops_core::{
     Format, Style,
-    config::{Config, CreationRule, subject},
+    config::{Config, CreationRule, DestinationRule, subject},
 };
 
 use crate::{Error, Result, error::path_name, read};
@@ -62,6 +62,23 @@ impl Found {
             .advise("add a rule whose path_regex fits, or one without path_regex at the end")
             .of_kind("configuration")),
         }
+    }
+
+    /// The destination rule for a file as it was typed.
+    ///
+    /// # Errors
+    ///
+    /// Where there is none, or it cannot be used.
+    pub(crate) fn destination_rule(&self, typed: &Path) -> Result<DestinationRule> {
+        let rule = self.config.destination_rule(typed);
+        rule.map_err(|error| self.blame(error))?.ok_or_else(|| {
+            Error::new("no matching destination found in config")
+                .at(path_name(typed))
+                .advise(
+                    "add a rule to destination_rules whose path_regex fits the path as it is typed",
+                )
+                .of_kind("configuration")
+        })
     }
 
     /// An error that is about the configuration.

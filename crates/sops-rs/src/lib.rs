@@ -6,8 +6,6 @@
 //! have commands of sops among their own call them one by one, with an
 //! [`Access`] that says which files are read and whose keys open them.
 
-#![allow(dead_code, reason = "rooms for commands that are still to come")]
-
 mod access;
 mod args;
 mod changed;
@@ -72,6 +70,9 @@ fn dispatch(
     messages: messages::Format,
     args: Vec<OsString>,
 ) -> Result<()> {
+    if let Some(candidates) = cmd::completion::requested(process, &args) {
+        return process.print(candidates.as_bytes());
+    }
     let flags: Vec<&'static Flag> = flag::GLOBAL.iter().copied().flatten().copied().collect();
     let given = match parse::options(&flags, args, process.var) {
         Ok(given) => given,

@@ -8,15 +8,24 @@ use std::{
     process,
 };
 
+/// Who may read a file that was not there before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum New {
+    /// Its owner alone: it holds plaintext.
+    Private,
+    /// Whoever the umask lets: it is encrypted.
+    ForAll,
+}
+
 /// Puts `bytes` in the place of the file at `path`, through a temporary file
-/// beside it. A new file is readable by its owner alone; an existing one
-/// keeps its mode and owner. What is no regular file (a pipe), or is one that
+/// beside it. A new file is readable by whom [`New`]
+/// says; an existing one keeps its mode and owner. What is no regular file (a pipe), or is one that
 /// somebody has open (`/dev/stdout`), is written to as it is.
 ///
 /// # Errors
 ///
 /// Those of the operating system; the file at `path` is then as it was.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8], new: New) -> io::Result<()> {
     let existing = match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
         Ok(metadata) if !metadata.is_file() || is_descriptor(path) => {
@@ -33,7 +42,11 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     };
     // Through symbolic links, which are to stay. A dangling one is replaced.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let (temporary, mut file) = create_beside(&target)?;
+    let mode = match (&existing, new) {
+        (None, New::ForAll) => 0o666,
+        _ => 0o600,
+    };
+    let (temporary, mut file) = create_beside(&target, mode)?;
     let written = file
         .write_all(bytes)
         .and_then(|()| match &existing {
@@ -54,8 +67,9 @@ fn is_descriptor(path: &Path) -> bool {
     ["/dev", "/proc"].iter().any(|dir| path.starts_with(dir))
 }
 
-/// A new file in the directory of `target`, for its owner alone.
-fn create_beside(target: &Path) -> io::Result<(PathBuf, File)> {
+/// A new file in the directory of `target`, of this mode, without what the
+/// umask takes away.
+fn create_beside(target: &Path, mode: u32) -> io::Result<(PathBuf, File)> {
     if target.file_name().is_none() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
@@ -65,7 +79,7 @@ fn create_beside(target: &Path) -> io::Result<(PathBuf, File)> {
         match OpenOptions::new()
             .write(true)
             .create_new(true)
-            .mode(0o600)
+            .mode(mode)
             .open(&path)
         {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -108,7 +122,7 @@ mod tests {
     fn a_new_file_is_for_its_owner_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
-        replace(&path, b"one").unwrap();
+        replace(&path, b"one", New::Private).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"one");
         assert_eq!(mode(&path), 0o600);
         assert_eq!(names(dir.path()), ["a"]);
@@ -120,7 +134,7 @@ mod tests {
         let path = dir.path().join("a");
         fs::write(&path, "long content").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        replace(&path, b"two").unwrap();
+        replace(&path, b"two", New::Private).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(mode(&path), 0o640);
     }
@@ -131,7 +145,7 @@ mod tests {
         let (file, link) = (dir.path().join("file"), dir.path().join("link"));
         fs::write(&file, "old").unwrap();
         symlink("file", &link).unwrap();
-        replace(&link, b"new").unwrap();
+        replace(&link, b"new", New::Private).unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read(&file).unwrap(), b"new");
     }
@@ -141,7 +155,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("n".repeat(255));
         fs::write(&path, "old").unwrap();
-        replace(&path, b"new").unwrap();
+        replace(&path, b"new", New::Private).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
     }
 
@@ -154,7 +168,7 @@ mod tests {
         let mut open = tempfile::tempfile().unwrap();
         open.write_all(b"long content").unwrap();
         let path = format!("/proc/self/fd/{}", open.as_raw_fd());
-        replace(Path::new(&path), b"new").unwrap();
+        replace(Path::new(&path), b"new", New::Private).unwrap();
         let mut text = String::new();
         io::Seek::rewind(&mut open).unwrap();
         open.read_to_string(&mut text).unwrap();
@@ -164,8 +178,8 @@ mod tests {
     #[test]
     fn failure_leaves_nothing_behind() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(replace(dir.path(), b"x").is_err());
-        assert!(replace(&dir.path().join("none/a"), b"x").is_err());
+        assert!(replace(dir.path(), b"x", New::Private).is_err());
+        assert!(replace(&dir.path().join("none/a"), b"x", New::Private).is_err());
         assert!(names(dir.path()).is_empty());
     }
 }

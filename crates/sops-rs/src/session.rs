@@ -181,6 +181,11 @@ impl Session<'_, '_> {
 
     /// The keys that open files.
     pub(crate) fn keys(&mut self, access: &Opening) -> Result<crate::Keys> {
+        if !access.services.is_empty() {
+            self.warn(
+                "key services (--keyservice, SOPS_KEYSERVICE) are not asked by this program yet",
+            );
+        }
         let callbacks = Callbacks::none()
             .run_commands()
             .prompt(self.process.ask_passphrase);
@@ -231,13 +236,6 @@ impl Default for Opening {
 impl Opening {
     pub(crate) fn of(given: &Given) -> Result<Self> {
         let services = given.strs(&flag::KEYSERVICE)?;
-        if !services.is_empty() {
-            return Err(
-                Error::new("key services cannot be asked by this program yet")
-                    .advise("unset SOPS_KEYSERVICE, and leave --keyservice out")
-                    .of_kind("usage"),
-            );
-        }
         Ok(Opening {
             local: given.switch(&flag::LOCAL_KEYSERVICE),
             services: services.into_iter().map(Into::into).collect(),

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::{
     Error, Result,
     args::{Given, flag},
-    exit, output,
+    exit,
+    output::{self, New},
     session::{Session, shown},
 };
 
@@ -40,15 +41,28 @@ impl Target {
         Target::of(given.switch(&flag::IN_PLACE), output, file)
     }
 
-    /// Writes a whole result.
+    /// Writes a whole result that is encrypted.
     pub(crate) fn write(&self, session: &mut Session<'_, '_>, bytes: &[u8]) -> Result<()> {
+        self.put(session, bytes, New::ForAll)
+    }
+
+    /// Writes plaintext, or what may be.
+    pub(crate) fn write_plaintext(
+        &self,
+        session: &mut Session<'_, '_>,
+        bytes: &[u8],
+    ) -> Result<()> {
+        self.put(session, bytes, New::Private)
+    }
+
+    fn put(&self, session: &mut Session<'_, '_>, bytes: &[u8], new: New) -> Result<()> {
         match self {
             Target::Stdout => session
                 .process
                 .print(bytes)
                 .map_err(|error| error.with_exit_code(exit::WRITE).of_kind("write")),
             Target::File(path) => {
-                output::replace(&session.process.resolve(path), bytes).map_err(|error| {
+                output::replace(&session.process.resolve(path), bytes, new).map_err(|error| {
                     Error::io(format_args!("cannot write {}", shown(path)), &error)
                         .advise("the file is as it was; choose a place that can be written")
                         .with_exit_code(exit::WRITE)

@@ -11,8 +11,6 @@ pub(crate) struct Flag {
     /// What its value is called; empty for switches.
     pub(crate) value: &'static str,
     pub(crate) help: &'static str,
-    /// Whether sops has no such option.
-    pub(crate) ours: bool,
 }
 
 /// What an option takes.
@@ -41,7 +39,6 @@ impl Flag {
             env: None,
             value: "",
             help,
-            ours: false,
         }
     }
 
@@ -79,10 +76,6 @@ impl Flag {
             ..self
         }
     }
-
-    const fn ours(self) -> Self {
-        Flag { ours: true, ..self }
-    }
 }
 
 macro_rules! flags {
@@ -94,7 +87,7 @@ macro_rules! flags {
 flags! {
     HELP = Flag::switch(&["help", "h"], "Show help");
     ERROR_FORMAT = Flag::text(&["error-format"], "FORMAT",
-        "How errors and warnings are written to stderr: `text`, or `json`, one object on each line").ours();
+        "How errors and warnings are written to stderr: `text`, or `json`, one object on each line");
 
     // Which mode, in the old style.
     DECRYPT = Flag::switch(&["decrypt", "d"], "Decrypt a file and print it");
@@ -172,7 +165,7 @@ flags! {
     VALUE_STDIN = Flag::switch(&["value-stdin"], "Read the value from stdin");
     IDEMPOTENT = Flag::switch(&["idempotent"], "Leave the file alone where nothing would change");
     YES = Flag::switch(&["yes", "y"], "Do not ask");
-    CHECK = Flag::switch(&["check", "dry-run"], "Change nothing and need no key; exit 1 where a file's recipients are not those of the configuration").ours();
+    CHECK = Flag::switch(&["check", "dry-run"], "Change nothing and need no key; exit 1 where a file's recipients are not those of the configuration");
     OMIT_EXTENSIONS = Flag::switch(&["omit-extensions"], "Leave the extension out of the published name");
     RECURSIVE = Flag::switch(&["recursive"], "Publish all files in a folder");
     BACKGROUND = Flag::switch(&["background"], "Start the command and do not wait for it");
@@ -189,9 +182,6 @@ flags! {
     GROUP_HCKMS = Flag::texts(&["hckms"], "ID", "A Huawei Cloud KMS key of the new group");
     GROUP_AZURE_KV = Flag::texts(&["azure-kv"], "URL", "An Azure Key Vault key of the new group");
     GROUP_HC_VAULT = Flag::texts(&["hc-vault-transit"], "URI", "A Vault transit key of the new group");
-    NETWORK = Flag::text(&["network", "net"], "NET", "tcp or unix (tcp)");
-    ADDRESS = Flag::text(&["address", "addr"], "ADDRESS", "HOST:PORT or the path of a socket (127.0.0.1:5000)");
-    PROMPT = Flag::switch(&["prompt"], "Ask before each answer");
 }
 
 /// Key services, which nearly every command may ask.

@@ -388,4 +388,21 @@ mod tests {
             assert_eq!(number(OsStr::new(text)), expected, "{text:?}");
         }
     }
+
+    proptest::proptest! {
+        /// Whatever is typed: no word is lost or made, and nothing
+        /// panics.
+        #[test]
+        fn sorting_keeps_every_word(
+            words in proptest::collection::vec("(-{0,3}(i|in-place|output-type|age|a|x|=)?(=[a-z]{0,2})?|[a-z]{0,3})", 0..8),
+        ) {
+            let args: Vec<OsString> = words.iter().map(OsString::from).collect();
+            let _ = options(FLAGS, args.clone(), &|_| None);
+            let mut sorted_words = sorted(FLAGS, args.clone());
+            let mut all = args;
+            sorted_words.sort();
+            all.sort();
+            proptest::prop_assert_eq!(sorted_words, all);
+        }
+    }
 }

@@ -117,7 +117,7 @@ fn carry_out(session: &mut Session<'_, '_>, request: Request) -> Result<()> {
     let plaintext = plan
         .decrypt(session)
         .map_err(|error| error.about(plan.input.path()))?;
-    plan.target.write(session, &plaintext)
+    plan.target.write_plaintext(session, &plaintext)
 }
 
 /// What is decrypted, without being written.

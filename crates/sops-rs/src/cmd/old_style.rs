@@ -42,6 +42,9 @@ pub(crate) fn run(session: &mut Session<'_, '_>, given: &Given) -> Result<()> {
     let bytes = modes
         .run(session, given, &input)
         .map_err(|error| error.about(input.path()))?;
+    if modes.decrypt && !modes.rotate && !modes.set {
+        return target.write_plaintext(session, &bytes);
+    }
     target.write(session, &bytes)
 }
 

@@ -43,7 +43,12 @@ pub(crate) fn rotated(
             exit::NO_FILE
         };
         return Err(Error::new(format!(
-            "cannot add or remove keys on non-existent file {}",
+            "cannot {} non-existent file {}",
+            if asked {
+                "add or remove keys on"
+            } else {
+                "operate on"
+            },
             shown(file)
         ))
         .advise("name a file that is there; `sops-rs edit` makes a new one")

@@ -2,11 +2,13 @@
 
 use std::{ffi::OsStr, path::Path};
 
+use serde::de::IgnoredAny;
 use sops_core::{
     Document, ErrorKind, Format, Readable,
     query::{self, Step},
     tree::{ListItem, Mapping, Value},
 };
+use zeroize::Zeroizing;
 
 use crate::{
     Error, Result,
@@ -49,7 +51,7 @@ pub(crate) fn set(session: &mut Session<'_, '_>, given: &Given) -> Result<()> {
         }
     };
     let path = steps(path)?;
-    let text = match value {
+    let text = Zeroizing::new(match value {
         None => read::stream(&mut *session.process.stdin).map_err(|error| {
             Error::io("cannot read the value from stdin", &error).advise("pipe it to stdin")
         })?,
@@ -64,7 +66,7 @@ pub(crate) fn set(session: &mut Session<'_, '_>, given: &Given) -> Result<()> {
             })?
         }
         Some(text) => text.as_encoded_bytes().to_vec(),
-    };
+    });
     let value = json(&text)?;
     let input = Input::given(given, Some(cleaned(file)))?;
     let result = change(session, given, &input, |changed| {
@@ -177,11 +179,11 @@ fn json(text: &[u8]) -> Result<Value> {
             .with_exit_code(exit::SET)
             .of_kind("usage")
     };
-    if serde_json::from_slice::<serde_json::Value>(text).is_err() {
+    if serde_json::from_slice::<IgnoredAny>(text).is_err() {
         return Err(wrong("the value is not valid JSON"));
     }
     // It is one JSON text, so that nothing else can come of it in an object.
-    let document = [b"{\"v\":".as_slice(), text, b"}"].concat();
+    let document = Zeroizing::new([b"{\"v\":".as_slice(), text, b"}"].concat());
     let document = Document::parse_plain(&document, Format::Json)
         .map_err(|_| wrong("the value is not valid JSON"))?;
     let value = only_value(&document).ok_or_else(|| wrong("the value is not valid JSON"))?;
@@ -194,6 +196,7 @@ fn json(text: &[u8]) -> Result<Value> {
             reason = "as sops does with a number alone"
         )]
         Value::Int(int) => Ok(Value::Float(*int as f64)),
+        value if !is_finite(value) => Err(wrong("a number of the value is too large")),
         value if has_duplicates(value) => {
             Err(wrong("a key stands twice in an object of the value"))
         }
@@ -205,6 +208,15 @@ fn only_value(document: &Document<impl Readable>) -> Option<&Value> {
     let mut entries = document.tree().first()?.entries();
     let (_, value) = entries.next()?;
     entries.next().is_none().then_some(value)
+}
+
+fn is_finite(value: &Value) -> bool {
+    match value {
+        Value::Float(float) => float.is_finite(),
+        Value::Mapping(mapping) => mapping.entries().all(|(_, value)| is_finite(value)),
+        Value::List(list) => list.values().all(is_finite),
+        _ => true,
+    }
 }
 
 fn has_duplicates(value: &Value) -> bool {
