@@ -159,6 +159,7 @@ pub(crate) fn seal(
     style: &Style,
 ) -> Result<Vec<u8>> {
     check_documents(&tree, output)?;
+    format::make_texts(&mut tree, output);
     let cipher = decrypt::cipher(data_key)?;
     let mut sealer = Sealer {
         cipher: &cipher,
@@ -182,7 +183,7 @@ pub(crate) fn seal(
 fn check(bytes: &[u8], format: Format, cipher: &Cipher) -> Result<()> {
     let read_back = || {
         let (mut tree, metadata) = format::read_encrypted(bytes, format)?;
-        let (mac, _) = decrypt::open(&mut tree, &metadata, cipher, None)?;
+        let (mac, _) = decrypt::open(&mut tree, format, &metadata, cipher, None)?;
         check_mac(mac, &metadata, cipher, None)
     };
     read_back().map_err(|why| {

@@ -4,7 +4,8 @@
 use std::fmt::Write;
 
 use crate::{
-    Error, ErrorKind, Result, limits,
+    Result, limits,
+    repeated::{Repeated, Values},
     selection::{Scope, Selection},
     shown::push_printable,
     tree::{Comment, List, ListItem, Mapping, MappingItem, Text, Value},
@@ -126,6 +127,13 @@ pub(crate) trait Visitor {
     /// A value that turned out to be a comment, under a key, where no comment
     /// can stand. It becomes null and does not count for the MAC.
     fn misplaced_comment(&mut self, place: &Place<'_>);
+
+    /// A null.
+    fn null(&mut self, _: &Place<'_>) {}
+
+    /// A key that stands more than once in its mapping, after the last of its
+    /// values, and what these are.
+    fn repeated(&mut self, _: &Place<'_>, _: &Values) {}
 }
 
 /// Walks all documents in order, depth first.
@@ -158,7 +166,8 @@ struct Walk<'a, V> {
 
 impl<V: Visitor> Walk<'_, V> {
     fn mapping(&mut self, mapping: &mut Mapping, mut scope: Scope, path: &Path<'_>) -> Result<()> {
-        for item in &mut mapping.items {
+        let mut repeated = Repeated::of(&mapping.items);
+        for (at, item) in mapping.items.iter_mut().enumerate() {
             match item {
                 MappingItem::Comment(comment) => {
                     self.comment(comment, &mut scope, path)?;
@@ -175,6 +184,17 @@ impl<V: Visitor> Walk<'_, V> {
                             selected: true,
                             path,
                         });
+                    }
+                    if let Some(repeated) = repeated.as_mut().filter(|r| r.has(at)) {
+                        let selected = self.selection.selects(scope, Some(key));
+                        if let Some(values) = repeated.add(at, value, selected) {
+                            let place = Place {
+                                aad: &self.aad,
+                                selected,
+                                path,
+                            };
+                            self.visitor.repeated(&place, &values);
+                        }
                     }
                     self.aad.truncate(outer);
                     scope.after_value();
@@ -214,13 +234,24 @@ impl<V: Visitor> Walk<'_, V> {
         path: &Path<'_>,
     ) -> Result<Option<Comment>> {
         match value {
-            Value::Null => Ok(None),
+            Value::Null => {
+                let selected = self.selection.selects(scope, key);
+                self.check_rule(path)?;
+                let place = Place {
+                    aad: &self.aad,
+                    selected,
+                    path: *path,
+                };
+                self.visitor.null(&place);
+                Ok(None)
+            }
             Value::Mapping(_) | Value::List(_) => {
                 if self.depth == limits::DEPTH {
-                    return Err(too_deep());
+                    return Err(limits::too_deep());
                 }
                 self.depth += 1;
                 let inside = self.selection.enter(scope, key);
+                self.check_rule(path)?;
                 match value {
                     Value::Mapping(mapping) => self.mapping(mapping, inside, path)?,
                     Value::List(list) => self.list(list, inside, path)?,
@@ -231,6 +262,7 @@ impl<V: Visitor> Walk<'_, V> {
             }
             leaf => {
                 let selected = self.selection.selects(scope, key);
+                self.check_rule(path)?;
                 self.authenticate(selected)?;
                 let place = Place {
                     aad: &self.aad,
@@ -242,6 +274,14 @@ impl<V: Visitor> Walk<'_, V> {
         }
     }
 
+    /// Whether the rule could still be asked about what stands here.
+    fn check_rule(&self, path: &Path<'_>) -> Result<()> {
+        if !self.selection.is_exhausted() {
+            return Ok(());
+        }
+        Err(limits::too_much_matching().at_key(path.render()))
+    }
+
     /// Takes into account that the path is bound to a value.
     fn authenticate(&mut self, selected: bool) -> Result<()> {
         if selected {
@@ -250,11 +290,7 @@ impl<V: Visitor> Walk<'_, V> {
         if self.authenticated <= limits::PATHS {
             return Ok(());
         }
-        let message = format!(
-            "the key paths of all values have more than {} MiB",
-            limits::PATHS >> 20
-        );
-        Err(Error::new(ErrorKind::Limit, message).advise("use shorter keys, or split the file"))
+        Err(limits::paths_too_long())
     }
 
     fn comment(
@@ -264,6 +300,7 @@ impl<V: Visitor> Walk<'_, V> {
         path: &Path<'_>,
     ) -> Result<Option<Value>> {
         let selected = self.selection.selects_comment(scope, &comment.text);
+        self.check_rule(path)?;
         self.authenticate(selected)?;
         let place = Place {
             // The path of the mapping or list that it stands in.
@@ -275,31 +312,10 @@ impl<V: Visitor> Walk<'_, V> {
     }
 }
 
-/// The error for data beyond [`limits::NODES`].
-pub(crate) fn too_many() -> Error {
-    Error::new(
-        ErrorKind::Limit,
-        format!("the file has more than {} values", limits::NODES),
-    )
-    .advise("split the file")
-}
-
-/// The error for data beyond [`limits::DEPTH`].
-pub(crate) fn too_deep() -> Error {
-    Error::new(
-        ErrorKind::Limit,
-        format!(
-            "mappings and lists are nested more than {} levels deep",
-            limits::DEPTH
-        ),
-    )
-    .advise("flatten the structure; no configuration needs this depth")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metadata::Rule;
+    use crate::{ErrorKind, metadata::Rule};
 
     struct Nothing;
 
@@ -333,5 +349,30 @@ mod tests {
         assert!(error.to_string().contains("key paths"), "{error}");
         // In clear nothing is bound to its path.
         assert!(below_a_long_key(Rule::EncryptedSuffix("_".into())).is_ok());
+    }
+
+    /// A key that a rule takes long to match is refused, with its place, and
+    /// so are many keys together.
+    #[test]
+    fn what_a_rule_is_matched_against_is_bounded() {
+        let matched = |rule: &str, keys: &[String]| {
+            let mut inner = Mapping::default();
+            for key in keys {
+                inner.push(key.as_str(), "x");
+            }
+            let mut document = Mapping::default();
+            document.push("a", Value::Mapping(inner));
+            let rule = Rule::EncryptedRegex(rule.into());
+            walk(&mut [document], &mut Selection::new(&rule), &mut Nothing)
+        };
+        let hard = "[ab]*a[ab]{900}c";
+        let long = || "ab".repeat(2 << 20);
+        assert!(matched("^pass(word)?", &[long(), "b".into()]).is_ok());
+        let error = matched(hard, &["b".into(), long()]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Limit);
+        assert!(error.key_path().unwrap().starts_with("a.abab"), "{error}");
+        let many = |count| -> Vec<_> { (0..count).map(|n| format!("{n:0>1000}")).collect() };
+        assert!(matched(hard, &many(50)).is_ok());
+        assert!(matched(hard, &many(3_000)).is_err());
     }
 }
