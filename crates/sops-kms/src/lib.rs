@@ -14,6 +14,8 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+#[cfg(feature = "azure")]
+mod azure;
 pub mod environment;
 #[cfg(feature = "gcp")]
 mod gcp;
@@ -23,6 +25,8 @@ mod jwt;
 pub mod kept;
 #[cfg(any(feature = "gcp", feature = "azure"))]
 mod oauth;
+#[cfg(feature = "azure")]
+mod program;
 #[cfg(any(feature = "gcp", feature = "azure", feature = "huawei"))]
 mod refusal;
 #[cfg(feature = "aws")]
@@ -40,6 +44,8 @@ mod wire;
 
 #[cfg(feature = "aws")]
 pub use aws::AwsKms;
+#[cfg(feature = "azure")]
+pub use azure::AzureKeyVault;
 pub use environment::{Environment, Policy};
 #[cfg(feature = "gcp")]
 pub use gcp::GcpKms;
