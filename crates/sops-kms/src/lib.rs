@@ -51,3 +51,26 @@ pub use environment::{Environment, Policy};
 pub use gcp::GcpKms;
 #[cfg(feature = "vault")]
 pub use vault::Vault;
+
+/// Adds every service whose feature is on. They read nothing and open no
+/// socket before a key of their kind is asked for.
+///
+/// ```
+/// use sops_core::Keyring;
+/// use sops_kms::{Environment, Policy};
+///
+/// let mut keyring = Keyring::new();
+/// let env = Environment::of_process(Policy::default());
+/// sops_kms::add_services(&mut keyring, &env);
+/// ```
+pub fn add_services(keyring: &mut sops_core::Keyring, env: &Environment) {
+    #[cfg(feature = "aws")]
+    keyring.add_service(AwsKms::new(env.clone()));
+    #[cfg(feature = "vault")]
+    keyring.add_service(Vault::new(env.clone()));
+    #[cfg(feature = "gcp")]
+    keyring.add_service(GcpKms::new(env.clone()));
+    #[cfg(feature = "azure")]
+    keyring.add_service(AzureKeyVault::new(env.clone()));
+    let _ = (keyring, env);
+}
