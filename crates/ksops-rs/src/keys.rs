@@ -1,7 +1,7 @@
 //! Whose keys are used: those that sops finds, those of a folder, or those of
 //! one project of Argo CD.
 
-use std::{fs, io, path::Path};
+use std::{ffi::OsString, fs, io, path::Path};
 
 use sops_core::{
     Keyring,
@@ -56,6 +56,34 @@ impl Keys {
             keyring,
             note: None,
         })
+    }
+
+    /// Adds the key services of clouds, with the credentials that this process
+    /// has. Where keys are [kept by project](by_project) there are none: such
+    /// credentials are every project's.
+    ///
+    /// In Argo CD no program is run for credentials, and addresses in files
+    /// count for nothing.
+    pub fn add_clouds(&mut self, settings: &Settings, var: fn(&str) -> Option<OsString>) {
+        if settings.placeholder || by_project(settings) {
+            return;
+        }
+        #[cfg(not(feature = "clouds"))]
+        let _ = var;
+        #[cfg(feature = "clouds")]
+        self.add_services(settings, var);
+    }
+
+    #[cfg(feature = "clouds")]
+    fn add_services(&mut self, settings: &Settings, var: fn(&str) -> Option<OsString>) {
+        let policy = sops_kms::Policy::default();
+        let policy = if settings.argo_cd {
+            policy.with_strangers_files()
+        } else {
+            policy.with_programs()
+        };
+        let env = sops_kms::Environment::new(var, policy);
+        sops_kms::add_services(&mut self.keyring, &env);
     }
 
     /// The identities of one project, and the shared ones.

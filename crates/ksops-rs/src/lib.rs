@@ -131,12 +131,16 @@ fn krm(process: &mut Process<'_>) -> Result<()> {
 
 /// What rendering needs, from the environment.
 fn context(process: &Process<'_>) -> Result<Context> {
-    Context::new(
+    let mut context = Context::new(
         Settings::from_vars(process.var)?,
         process.var,
         &process.dir,
         process.parent_dir.as_deref(),
-    )
+    )?;
+    context
+        .keys
+        .add_clouds(&context.settings, process.var_later);
+    Ok(context)
 }
 
 /// The examples of README.md, run as tests.

@@ -540,6 +540,7 @@ fn three_hundred_applications() {
         let code = ksops_rs::run(ksops_rs::Process {
             args: vec!["generator.yaml".into()],
             var: &|name| vars.get(name).map(|value| value.clone().into()),
+            var_later: |_| None,
             dir: world.path(&format!("apps/{n}")),
             parent_dir: None,
             stdin: Box::new(std::io::empty()),

@@ -14,6 +14,8 @@
 
 #[cfg(feature = "aws")]
 mod aws;
+#[cfg(feature = "azure")]
+mod azure;
 pub mod environment;
 #[cfg(feature = "gcp")]
 mod gcp;
@@ -23,6 +25,8 @@ mod jwt;
 pub mod kept;
 #[cfg(any(feature = "gcp", feature = "azure"))]
 mod oauth;
+#[cfg(feature = "azure")]
+mod program;
 #[cfg(any(feature = "gcp", feature = "azure", feature = "huawei"))]
 mod refusal;
 #[cfg(feature = "aws")]
@@ -40,8 +44,33 @@ mod wire;
 
 #[cfg(feature = "aws")]
 pub use aws::AwsKms;
+#[cfg(feature = "azure")]
+pub use azure::AzureKeyVault;
 pub use environment::{Environment, Policy};
 #[cfg(feature = "gcp")]
 pub use gcp::GcpKms;
 #[cfg(feature = "vault")]
 pub use vault::Vault;
+
+/// Adds every service whose feature is on. They read nothing and open no
+/// socket before a key of their kind is asked for.
+///
+/// ```
+/// use sops_core::Keyring;
+/// use sops_kms::{Environment, Policy};
+///
+/// let mut keyring = Keyring::new();
+/// let env = Environment::of_process(Policy::default());
+/// sops_kms::add_services(&mut keyring, &env);
+/// ```
+pub fn add_services(keyring: &mut sops_core::Keyring, env: &Environment) {
+    #[cfg(feature = "aws")]
+    keyring.add_service(AwsKms::new(env.clone()));
+    #[cfg(feature = "vault")]
+    keyring.add_service(Vault::new(env.clone()));
+    #[cfg(feature = "gcp")]
+    keyring.add_service(GcpKms::new(env.clone()));
+    #[cfg(feature = "azure")]
+    keyring.add_service(AzureKeyVault::new(env.clone()));
+    let _ = (keyring, env);
+}

@@ -86,8 +86,17 @@ impl Access for Own {
     }
 
     fn keys(&self, process: &Process<'_>, callbacks: Callbacks) -> Result<Keys> {
+        let keyring = Keyring::from_vars(process.var, callbacks);
+        #[cfg(feature = "clouds")]
+        let keyring = {
+            let mut keyring = keyring;
+            let policy = sops_kms::Policy::default().with_programs();
+            let env = sops_kms::Environment::new(process.var_later, policy);
+            sops_kms::add_services(&mut keyring, &env);
+            keyring
+        };
         Ok(Keys {
-            keyring: Keyring::from_vars(process.var, callbacks),
+            keyring,
             note: None,
         })
     }

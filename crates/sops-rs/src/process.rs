@@ -19,6 +19,9 @@ pub struct Process<'a> {
     pub args: Vec<OsString>,
     /// The environment.
     pub var: &'a Lookup<'a>,
+    /// The environment once more, for what looks at it later and from other
+    /// threads.
+    pub var_later: fn(&str) -> Option<OsString>,
     /// The directory that relative paths start from; the empty path is the
     /// working directory.
     pub dir: PathBuf,

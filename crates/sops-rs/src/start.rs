@@ -32,6 +32,7 @@ pub fn start(run: fn(Process<'_>) -> u8) -> ExitCode {
     run(Process {
         args: env::args_os().skip(1).collect(),
         var: &|name| env::var_os(name),
+        var_later: |name| env::var_os(name),
         dir: PathBuf::new(),
         parent_dir: parent_dir(),
         stdin: Box::new(stdin),

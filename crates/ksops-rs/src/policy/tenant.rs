@@ -41,7 +41,9 @@ impl Access for Tenant {
     }
 
     fn keys(&self, process: &Process<'_>, callbacks: Callbacks) -> Result<sops_rs::Keys> {
-        let keys = Keys::new(&Settings::from_vars(process.var)?, process.var, callbacks)?;
+        let settings = Settings::from_vars(process.var)?;
+        let mut keys = Keys::new(&settings, process.var, callbacks)?;
+        keys.add_clouds(&settings, process.var_later);
         Ok(sops_rs::Keys {
             keyring: keys.keyring,
             note: keys.note,

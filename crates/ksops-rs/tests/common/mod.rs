@@ -87,6 +87,7 @@ impl Program {
         let code = ksops_rs::run(ksops_rs::Process {
             args: self.args,
             var: &|name| self.vars.get(name).cloned(),
+            var_later: |_| None,
             dir: self.dir,
             parent_dir: self.parent,
             stdin: self.stdin,
