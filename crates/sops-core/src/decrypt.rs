@@ -65,6 +65,14 @@ impl Nonces {
             .pop_front()
     }
 
+    /// Takes what another version of the file has for texts that are not in
+    /// this one.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (key, nonces) in &other.0 {
+            self.0.entry(*key).or_insert_with(|| nonces.clone());
+        }
+    }
+
     /// A copy of the table: nonces are used up by each encryption.
     pub(crate) fn copy(&self) -> Self {
         Nonces(self.0.clone())

@@ -148,6 +148,37 @@ impl Document<Editing> {
         Ok(())
     }
 
+    /// Values that are as they are in another version of the file, under the
+    /// same data key, keep their ciphertext of there. Of no effect where the
+    /// data key is another one.
+    ///
+    /// ```
+    /// use sops_core::{Document, EncryptOptions, Finish, Format, keys::Recipient};
+    ///
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_identities("AGE-SECRET-KEY-1XT77XPGU6Z73K4ZYRMSZXG2HXL95DHPDNTS6Q9VVVP2ZZXPZ3J6QTHA59Y");
+    /// # let recipient = Recipient::age("age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc");
+    /// # let plain = Document::parse_plain(b"a: 1\n", Format::Yaml)?;
+    /// # let file = plain.encrypt(&EncryptOptions::new([recipient]), &keyring)?;
+    /// let open = |file: &[u8]| Document::parse(file, Format::Yaml)?.edit(&keyring);
+    /// let mut theirs = open(&file)?;
+    /// theirs.set(&["b".into()], "x")?;
+    /// let changed = theirs.finish(&Finish::new())?;
+    ///
+    /// let mut ours = open(&file)?;
+    /// ours.keep_ciphertexts_of(&open(&changed)?);
+    /// ours.set(&["b".into()], "x")?;
+    /// let same = ours.finish(&Finish::new())?;
+    /// let line = |file: &[u8]| String::from_utf8_lossy(file).lines().nth(1).map(str::to_owned);
+    /// assert_eq!(line(&same), line(&changed));
+    /// # Ok::<(), sops_core::Error>(())
+    /// ```
+    pub fn keep_ciphertexts_of(&mut self, other: &Document<Editing>) {
+        if self.data_key() == other.data_key() {
+            self.state_mut().nonces.add(&other.state().nonces);
+        }
+    }
+
     /// Changes which values are encrypted. Of no effect for binary files.
     ///
     /// # Errors

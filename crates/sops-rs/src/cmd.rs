@@ -9,10 +9,12 @@ mod exec_env;
 mod exec_file;
 mod filestatus;
 mod groups;
+mod merge;
 pub(crate) mod old_style;
 mod publish;
 mod rotate;
 mod set;
+mod textconv;
 mod updatekeys;
 
 use crate::{
@@ -206,6 +208,32 @@ pub(crate) static COMMANDS: &[Command] = &[
         summary: "Say as JSON whether a file is encrypted",
         flags: &[&[&flag::INPUT_TYPE]],
         run: filestatus::command,
+        commands: &[],
+    },
+    Command {
+        name: "textconv",
+        arguments: "FILE",
+        summary: "Print a file decrypted where that can be done, else as it is: for git diff",
+        flags: &[
+            &[
+                &flag::INPUT_TYPE,
+                &flag::OUTPUT_TYPE,
+                &flag::DECRYPTION_ORDER,
+            ],
+            flag::SERVICES,
+        ],
+        run: textconv::command,
+        commands: &[],
+    },
+    Command {
+        name: "merge",
+        arguments: "BASE OURS THEIRS [NAME] | --resolve SIDE FILE",
+        summary: "Merge encrypted files, as a merge driver of git",
+        flags: &[
+            &[&flag::RESOLVE, &flag::INPUT_TYPE, &flag::DECRYPTION_ORDER],
+            flag::SERVICES,
+        ],
+        run: merge::command,
         commands: &[],
     },
     Command {

@@ -18,6 +18,7 @@ pub mod error;
 mod exit;
 mod help;
 mod input;
+mod merge;
 pub mod messages;
 mod output;
 mod private;

@@ -166,6 +166,7 @@ flags! {
     IDEMPOTENT = Flag::switch(&["idempotent"], "Leave the file alone where nothing would change");
     YES = Flag::switch(&["yes", "y"], "Do not ask");
     CHECK = Flag::switch(&["check", "dry-run"], "Change nothing and need no key; exit 1 where a file's recipients are not those of the configuration");
+    RESOLVE = Flag::text(&["resolve"], "SIDE", "Settle the conflicts that a merge left in a file for one side: ours or theirs");
     OMIT_EXTENSIONS = Flag::switch(&["omit-extensions"], "Leave the extension out of the published name");
     RECURSIVE = Flag::switch(&["recursive"], "Publish all files in a folder");
     BACKGROUND = Flag::switch(&["background"], "Start the command and do not wait for it");
