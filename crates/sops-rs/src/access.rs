@@ -86,8 +86,20 @@ impl Access for Own {
     }
 
     fn keys(&self, process: &Process<'_>, callbacks: Callbacks) -> Result<Keys> {
+        #[cfg(feature = "pgp")]
+        let pgp = {
+            let mut pgp = sops_pgp::Pgp::new(sops_pgp::Callbacks::asking_as(&callbacks).run_gpg());
+            // The places of sops come first.
+            pgp.add_gnupg_vars(process.var);
+            pgp.add_key_vars(process.var);
+            pgp
+        };
+        #[cfg_attr(not(feature = "pgp"), expect(unused_mut))]
+        let mut keyring = Keyring::from_vars(process.var, callbacks);
+        #[cfg(feature = "pgp")]
+        keyring.add_service(pgp);
         Ok(Keys {
-            keyring: Keyring::from_vars(process.var, callbacks),
+            keyring,
             note: None,
         })
     }
