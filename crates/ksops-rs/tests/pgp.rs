@@ -86,8 +86,12 @@ impl World {
     }
 
     fn sops(&self, args: &[&str]) -> Vec<u8> {
+        // A `.sops.yaml` further up is none of ours.
+        let rules = format!("creation_rules:\n- pgp: {}\n", self.fingerprint);
+        fs::write(self.path(".sops.yaml"), rules).unwrap();
         let mut command = Command::new(&self.sops);
-        let command = command.args(args).env("GNUPGHOME", self.path("home"));
+        let command = command.args(args).current_dir(self.dir.path());
+        let command = command.env("GNUPGHOME", self.path("home"));
         ok(run(command, b""))
     }
 

@@ -181,7 +181,7 @@ impl HomeKeys {
     pub(crate) fn survey(&self) -> Place {
         let path = printable(&self.home.path().to_string_lossy());
         let rings = self.home.rings();
-        let (mut clear, mut locked) = (Vec::new(), 0);
+        let (mut clear, mut locked) = (Vec::new(), 0usize);
         for candidate in rings.candidates(&Recipient::Anonymous) {
             let file = candidate
                 .keygrip
