@@ -1,11 +1,15 @@
 //! Whose keys are used: those that sops finds, those of a folder, or those of
 //! one project of Argo CD.
 
-use std::{ffi::OsString, fs, io, path::Path};
+use std::{
+    ffi::{OsStr, OsString},
+    fs, io,
+    path::Path,
+};
 
 use sops_core::{
     Keyring,
-    age::{Callbacks, is_key_file},
+    age::{self, Callbacks},
 };
 
 use crate::{
@@ -41,17 +45,21 @@ impl Keys {
         if let Some(dir) = &settings.key_dir
             && by_project(settings)
         {
-            return Ok(Keys::of_project(dir, &settings.project));
+            return Ok(Keys::of_project(dir, &settings.project, var));
         }
         if settings.argo_cd {
             for name in COMMANDS {
                 refuse_relative_program(name, var)?;
             }
         }
+        #[cfg(feature = "pgp")]
+        let pgp = pgp::own(settings, var, &callbacks);
         let mut keyring = Keyring::from_vars(var, callbacks);
         if let Some(dir) = &settings.key_dir {
-            keyring.add_dir(&dir.path);
+            add_age_dir(&mut keyring, &dir.path);
         }
+        #[cfg(feature = "pgp")]
+        keyring.add_service(pgp);
         Ok(Keys {
             keyring,
             note: None,
@@ -87,7 +95,8 @@ impl Keys {
     }
 
     /// The identities of one project, and the shared ones.
-    fn of_project(dir: &KeyDir, project: &Project) -> Self {
+    fn of_project(dir: &KeyDir, project: &Project, var: &Lookup<'_>) -> Self {
+        let mut folders = Vec::new();
         let mut keys = Keys::default();
         let variable = dir.variable;
         match project {
@@ -99,7 +108,7 @@ impl Keys {
                         quoted(name)
                     ));
                 }
-                keys.keyring.add_dir(own);
+                folders.push(own);
             }
             Project::Missing => {
                 keys.note = Some(format!(
@@ -116,9 +125,97 @@ impl Keys {
         // the keys of a project there, for all to use.
         let shared = dir.path.join(SHARED);
         if shared.is_dir() && may_hold_keys(&shared) {
-            keys.keyring.add_dir(shared);
+            folders.push(shared);
         }
+        for folder in &folders {
+            add_age_dir(&mut keys.keyring, folder);
+        }
+        #[cfg(feature = "pgp")]
+        keys.keyring.add_service(pgp::of_folders(&folders, var));
+        #[cfg(not(feature = "pgp"))]
+        let _ = var;
         keys
+    }
+}
+
+/// Where PGP keys are looked for, and what lies there: for `doctor`.
+#[cfg(feature = "pgp")]
+pub fn pgp_places(settings: &Settings, var: &Lookup<'_>) -> Vec<sops_core::keys::Place> {
+    if by_project(settings) {
+        return Vec::new();
+    }
+    pgp::own(settings, var, &Callbacks::none()).survey()
+}
+
+/// As above: this program was built without PGP.
+#[cfg(not(feature = "pgp"))]
+pub fn pgp_places(_: &Settings, _: &Lookup<'_>) -> Vec<sops_core::keys::Place> {
+    Vec::new()
+}
+
+/// Whether a folder of keys has use for a file of this name.
+fn is_key_file(name: &OsStr) -> bool {
+    age::is_key_file(name) || is_pgp_file(name)
+}
+
+#[cfg(feature = "pgp")]
+fn is_pgp_file(name: &OsStr) -> bool {
+    sops_pgp::is_key_file(name)
+}
+
+#[cfg(not(feature = "pgp"))]
+fn is_pgp_file(_: &OsStr) -> bool {
+    false
+}
+
+/// Adds the age keys of a folder, unless all the keys in it are of another
+/// kind.
+fn add_age_dir(keyring: &mut Keyring, dir: &Path) {
+    let entries = fs::read_dir(dir).into_iter().flatten();
+    let names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
+    let names: Vec<_> = names.filter(|name| is_key_file(name)).collect();
+    if names.is_empty() || names.iter().any(|name| age::is_key_file(name)) {
+        keyring.add_dir(dir);
+    }
+}
+
+#[cfg(feature = "pgp")]
+mod pgp {
+    //! PGP keys, and what may be done to get at them.
+
+    use std::path::PathBuf;
+
+    use sops_core::age;
+    use sops_pgp::{Callbacks, Pgp};
+
+    use crate::settings::{Lookup, Settings};
+
+    /// Those that the environment names, of the folder of keys, and what GnuPG
+    /// has. Where Argo CD renders, no program is run.
+    pub(super) fn own(settings: &Settings, var: &Lookup<'_>, age: &age::Callbacks) -> Pgp {
+        let callbacks = Callbacks::asking_as(age);
+        let mut pgp = Pgp::new(if settings.argo_cd {
+            callbacks
+        } else {
+            callbacks.run_gpg()
+        });
+        pgp.add_key_vars(var);
+        if let Some(dir) = &settings.key_dir {
+            pgp.add_dir(&dir.path);
+        }
+        pgp.add_gnupg_vars(var);
+        pgp
+    }
+
+    /// Those of some folders, and of no other place. One passphrase may unlock
+    /// them.
+    pub(super) fn of_folders(folders: &[PathBuf], var: &Lookup<'_>) -> Pgp {
+        let mut pgp = Pgp::default();
+        pgp.add_passphrase_var(var);
+        for folder in folders {
+            pgp.add_dir(folder);
+        }
+        pgp
     }
 }
 

@@ -1,10 +1,9 @@
 //! What a [`Pgp`](crate::Pgp) may do beyond reading files.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
+use sops_core::age::Prompt;
 use zeroize::Zeroizing;
-
-type Prompt = dyn Fn(&str) -> Option<Zeroizing<String>> + Send + Sync;
 
 /// What a [`Pgp`](crate::Pgp) may do to get at private keys: nothing but read
 /// files, unless said so.
@@ -21,7 +20,7 @@ type Prompt = dyn Fn(&str) -> Option<Zeroizing<String>> + Send + Sync;
 /// ```
 #[derive(Default)]
 pub struct Callbacks {
-    pub(crate) prompt: Option<Box<Prompt>>,
+    pub(crate) prompt: Option<Arc<Prompt>>,
     pub(crate) programs: bool,
 }
 
@@ -41,8 +40,17 @@ impl Callbacks {
         mut self,
         ask: impl Fn(&str) -> Option<Zeroizing<String>> + Send + Sync + 'static,
     ) -> Self {
-        self.prompt = Some(Box::new(ask));
+        self.prompt = Some(Arc::new(ask));
         self
+    }
+
+    /// The prompt that age keys are given, and no programs.
+    #[must_use]
+    pub fn asking_as(age: &sops_core::age::Callbacks) -> Self {
+        Callbacks {
+            prompt: age.asks(),
+            programs: false,
+        }
     }
 
     /// Runs the gpg program where nothing else will do: `gpg -d`, and

@@ -14,7 +14,8 @@
 //!
 //! Cryptography is [rPGP](https://docs.rs/pgp)'s. It writes secrets to the
 //! `log` crate at its level `debug`: a program that installs a logger should
-//! leave the target `pgp` out.
+//! leave the target `pgp` out, and one that does not want any turns the feature
+//! `quiet` on.
 
 mod agent;
 mod armor;

@@ -223,6 +223,19 @@ impl Pgp {
         places.chain(passphrase).collect()
     }
 
+    /// All places, with what lies in GnuPG's home read for the purpose: for
+    /// programs that look after a set-up. Nobody is asked and nothing is run.
+    #[must_use]
+    pub fn survey(&self) -> Vec<Place> {
+        let places = self.sources.iter().map(|source| match source {
+            Source::File(file) => file.place(),
+            Source::Home(home, _) => home.survey(),
+            Source::Agent(agent) => agent.place(),
+            Source::Program(program) => program.place(),
+        });
+        places.chain(self.passphrase.place()).collect()
+    }
+
     /// The recipients of a message, by name where their public keys are known.
     fn recipients(&self, message: &Message, label: &str) -> Vec<String> {
         let mut names = Vec::new();

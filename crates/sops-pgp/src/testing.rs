@@ -18,9 +18,10 @@ impl Gnupg {
     /// With `CI=true` that is an error.
     pub(crate) fn new() -> Option<Self> {
         let there = Command::new("gpg").arg("--version").output().is_ok();
-        assert!(there || std::env::var_os("CI").is_none(), "no gpg");
+        let in_ci = std::env::var("CI").as_deref() == Ok("true");
+        assert!(there || !in_ci, "there is no gpg, and CI=true");
         if !there {
-            eprintln!("skipped: there is no gpg");
+            eprintln!("SKIPPED: there is no gpg");
             return None;
         }
         // A socket's path has at most 107 bytes.

@@ -30,10 +30,7 @@ impl Pgp {
     /// `KSOPS_PGP_PASSPHRASE_FILE` unlock it and the files that are added
     /// afterwards. `lookup` gives the value of an environment variable.
     pub fn add_key_vars(&mut self, lookup: impl Fn(&str) -> Option<OsString>) {
-        self.names_variables = true;
-        if let Some(path) = set(&lookup, PASSPHRASE_FILE) {
-            self.set_passphrase(PassphraseFile::new(Some(PASSPHRASE_FILE), path));
-        }
+        self.add_passphrase_var(&lookup);
         let file = match lookup(KEY_FILE) {
             Some(path) => KeyFile::read(Some(KEY_FILE), Path::new(&path), self.passphrase()),
             None => {
@@ -42,6 +39,15 @@ impl Pgp {
             }
         };
         self.add_key_file(file);
+    }
+
+    /// Has `KSOPS_PGP_PASSPHRASE_FILE` unlock the files that are added
+    /// afterwards.
+    pub fn add_passphrase_var(&mut self, lookup: impl Fn(&str) -> Option<OsString>) {
+        self.names_variables = true;
+        if let Some(path) = set(&lookup, PASSPHRASE_FILE) {
+            self.set_passphrase(PassphraseFile::new(Some(PASSPHRASE_FILE), path));
+        }
     }
 
     /// Adds what GnuPG has: the keys that lie in its home (`GNUPGHOME`, else

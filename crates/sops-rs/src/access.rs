@@ -86,15 +86,24 @@ impl Access for Own {
     }
 
     fn keys(&self, process: &Process<'_>, callbacks: Callbacks) -> Result<Keys> {
-        let keyring = Keyring::from_vars(process.var, callbacks);
+        #[cfg(feature = "pgp")]
+        let pgp = {
+            let mut pgp = sops_pgp::Pgp::new(sops_pgp::Callbacks::asking_as(&callbacks).run_gpg());
+            // The places of sops come first.
+            pgp.add_gnupg_vars(process.var);
+            pgp.add_key_vars(process.var);
+            pgp
+        };
+        #[cfg_attr(not(any(feature = "pgp", feature = "clouds")), expect(unused_mut))]
+        let mut keyring = Keyring::from_vars(process.var, callbacks);
+        #[cfg(feature = "pgp")]
+        keyring.add_service(pgp);
         #[cfg(feature = "clouds")]
-        let keyring = {
-            let mut keyring = keyring;
+        {
             let policy = sops_kms::Policy::default().with_programs();
             let env = sops_kms::Environment::new(process.var_later, policy);
             sops_kms::add_services(&mut keyring, &env);
-            keyring
-        };
+        }
         Ok(Keys {
             keyring,
             note: None,

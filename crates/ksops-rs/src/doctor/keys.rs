@@ -45,7 +45,8 @@ pub(super) fn check(
         }
     };
     let unnamed = by_project(&settings, options, styles, report);
-    let any = places(host, &keys, unnamed, needed, report);
+    let pgp = pgp(&settings, host, report);
+    let any = places(host, &keys, unnamed, needed && !pgp, report) || pgp;
     (keys, any)
 }
 
@@ -109,6 +110,46 @@ fn by_project(settings: &Settings, options: &Options, styles: Styles, report: &m
         );
     }
     unnamed
+}
+
+/// Goes through the places of PGP keys that were asked for, or where there are
+/// any; whether there was a key that needs nobody.
+fn pgp(settings: &Settings, host: &Host<'_>, report: &mut Report) -> bool {
+    let mut good = false;
+    for place in keys::pgp_places(settings, host.var) {
+        let name = format!("keys: {} (PGP)", place.location);
+        let is_home = matches!(place.location, Location::Directory { .. });
+        let detail = place.found.to_string();
+        match &place.found {
+            Found::Identities { recipients, .. } => {
+                good = true;
+                report.ok(&name, format!("for {}", recipients.join(", ")));
+                if is_home && settings.argo_cd {
+                    report.ok(
+                        &name,
+                        "no gpg is needed; an init container that imports keys can go, where \
+                         KSOPS_KEY_DIR names the folder of the mounted *.asc",
+                    );
+                }
+            }
+            Found::Locked | Found::WrongPassphrase => report.bad(
+                Status::Warning,
+                name,
+                detail,
+                "name the file with the passphrase in KSOPS_PGP_PASSPHRASE_FILE, or export the key without one",
+            ),
+            Found::NotSet | Found::NoHome | Found::NotRun | Found::NotAllowed | Found::Usable { .. } => {}
+            // Not there, or for other purposes than decryption.
+            _ if is_home || !matches!(place.location, Location::File { .. }) => {}
+            _ => report.bad(
+                Status::Warning,
+                name,
+                detail,
+                "put the private key there: gpg --armor --export-secret-keys",
+            ),
+        }
+    }
+    good
 }
 
 /// Goes through all places; whether there was a key in any.

@@ -64,6 +64,8 @@ fn missing<'r>(report: &Report, closed: impl Iterator<Item = &'r RecipientReport
             _ => None,
         })
         .flatten()
+        // Those of other kinds cannot be added so.
+        .filter(|recipient| recipient.starts_with("age1") || recipient.starts_with("ssh-"))
         .collect();
     let any = report
         .places()

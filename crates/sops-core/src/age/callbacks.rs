@@ -4,13 +4,15 @@ use std::{
     fmt,
     io::Read,
     process::{Command, Stdio},
+    sync::Arc,
 };
 
 use zeroize::Zeroizing;
 
 use crate::{keys::Found, shown::printable};
 
-type Prompt = dyn Fn(&str) -> Option<Zeroizing<String>> + Send + Sync;
+/// Asks a person for the passphrase of what is named.
+pub type Prompt = dyn Fn(&str) -> Option<Zeroizing<String>> + Send + Sync;
 type Run = dyn Fn(&KeyCommand<'_>) -> Result<Zeroizing<Vec<u8>>, Found> + Send + Sync;
 
 /// What a [`Keyring`](crate::Keyring) may do to get at identities: nothing,
@@ -30,7 +32,7 @@ type Run = dyn Fn(&KeyCommand<'_>) -> Result<Zeroizing<Vec<u8>>, Found> + Send +
 /// ```
 #[derive(Default)]
 pub struct Callbacks {
-    pub(super) prompt: Option<Box<Prompt>>,
+    pub(super) prompt: Option<Arc<Prompt>>,
     pub(super) run: Option<Box<Run>>,
 }
 
@@ -49,8 +51,15 @@ impl Callbacks {
         mut self,
         ask: impl Fn(&str) -> Option<Zeroizing<String>> + Send + Sync + 'static,
     ) -> Self {
-        self.prompt = Some(Box::new(ask));
+        self.prompt = Some(Arc::new(ask));
         self
+    }
+
+    /// The function that asks for passphrases, for services of other kinds of
+    /// key.
+    #[must_use]
+    pub fn asks(&self) -> Option<Arc<Prompt>> {
+        self.prompt.clone()
     }
 
     /// Runs commands with this function, which gives back what they print. It

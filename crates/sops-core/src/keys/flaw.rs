@@ -87,7 +87,7 @@ impl fmt::Display for Flaw {
                 "an age identity, where an SSH private key belongs; name its file in \
                  SOPS_AGE_KEY_FILE instead"
             }
-            Flaw::PgpKey => "an OpenPGP key, which is not supported",
+            Flaw::PgpKey => "an OpenPGP key, where an age identity belongs; name its file in KSOPS_PGP_KEY_FILE instead",
             Flaw::NotSsh => "not an SSH private key",
             Flaw::SshDamaged => "a damaged SSH private key",
             Flaw::SshKind => "an SSH key of a kind that age cannot use; only ed25519 and RSA work",

@@ -15,7 +15,7 @@ use crate::{
     failure::{Failure, key_name},
     home::{Candidate, Home, Refusal as HomeRefusal},
     keygrip::Keygrip,
-    message::WrappedSessionKey,
+    message::{Recipient, WrappedSessionKey},
     private::{PrivateKey, Refusal},
 };
 
@@ -175,6 +175,41 @@ impl HomeKeys {
     pub(crate) fn place(&self) -> Place {
         let path = printable(&self.home.path().to_string_lossy());
         Place::new(Location::Directory { path }, self.found())
+    }
+
+    /// The place, and which of its keys could open something.
+    pub(crate) fn survey(&self) -> Place {
+        let path = printable(&self.home.path().to_string_lossy());
+        let rings = self.home.rings();
+        let (mut clear, mut locked) = (Vec::new(), 0usize);
+        for candidate in rings.candidates(&Recipient::Anonymous) {
+            let file = candidate
+                .keygrip
+                .map(|keygrip| self.home.agent_key(&keygrip));
+            let Some(Ok(Some(file))) = file else {
+                continue;
+            };
+            let primary = candidate.key.members.first().unwrap_or(candidate.member);
+            let primary = primary.fingerprint.to_string();
+            if file.is_locked() {
+                locked += 1;
+            } else if !clear.contains(&primary) {
+                clear.push(primary);
+            }
+        }
+        for key in &rings.secret.keys {
+            let primary = key.primary.to_string();
+            if !clear.contains(&primary) {
+                clear.push(primary);
+            }
+        }
+        let found = match (clear.is_empty(), locked, rings.exists) {
+            (false, _, _) => Found::identities(clear),
+            (true, 1.., _) => Found::Locked,
+            (true, 0, true) => Found::Empty,
+            (true, 0, false) => Found::NotFound { hint: None },
+        };
+        Place::new(Location::Directory { path }, found)
     }
 
     fn found(&self) -> Found {

@@ -1,0 +1,225 @@
+//! PGP files of real sops, opened by the plugin without gpg; and files of ours,
+//! opened by real sops.
+
+#![cfg(feature = "pgp")]
+
+use std::{
+    env, fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use sops_core::{Document, EncryptOptions, Format, Keyring, keys::Recipient};
+use sops_pgp::Pgp;
+
+/// GnuPG and real sops; `None`, with a line that says so, where one is
+/// missing. With `CI=true` that is an error.
+struct World {
+    dir: tempfile::TempDir,
+    sops: PathBuf,
+    fingerprint: String,
+}
+
+const PLAIN: &str =
+    "apiVersion: v1\nkind: Secret\nmetadata:\n  name: a\nstringData:\n  password: hunter2\n";
+
+impl World {
+    fn new() -> Option<Self> {
+        let own = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../target/ci-tools/bin/sops"
+        );
+        let paths = env::var_os("PATH").unwrap_or_default();
+        let mut sops = env::split_paths(&paths).map(|dir| dir.join("sops"));
+        let own = Path::new(own);
+        let sops = if own.is_file() {
+            Some(own.into())
+        } else {
+            sops.find(|sops| sops.is_file())
+        };
+        let gpg = Command::new("gpg").arg("--version").output().is_ok();
+        let (Some(sops), true) = (sops, gpg) else {
+            let line = "SKIPPED: there is no gpg, or no sops";
+            assert!(
+                env::var("CI").as_deref() != Ok("true"),
+                "{line}, and CI=true"
+            );
+            eprintln!("{line}");
+            return None;
+        };
+        // A socket's path has at most 107 bytes.
+        let dir = tempfile::Builder::new()
+            .prefix("p")
+            .tempdir_in("/tmp")
+            .unwrap();
+        let mut world = World {
+            dir,
+            sops,
+            fingerprint: String::new(),
+        };
+        fs::create_dir(world.path("home")).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        fs::set_permissions(world.path("home"), mode).unwrap();
+        let lines = "Key-Type: RSA\nKey-Length: 2048\nSubkey-Type: RSA\nSubkey-Length: 2048\n\
+                     Name-Real: me\n%no-protection\n%commit\n";
+        let status = world.gpg(
+            &["--status-fd", "1", "--full-generate-key"],
+            lines.as_bytes(),
+        );
+        let status = String::from_utf8(status).unwrap();
+        let created = status.lines().find(|l| l.contains("KEY_CREATED")).unwrap();
+        world.fingerprint = created.split(' ').nth(3).unwrap().into();
+        Some(world)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn gpg(&self, args: &[&str], input: &[u8]) -> Vec<u8> {
+        let mut command = Command::new("gpg");
+        let command = command
+            .args(["--batch", "--quiet", "--homedir"])
+            .arg(self.path("home"));
+        ok(run(command.args(args), input))
+    }
+
+    fn sops(&self, args: &[&str]) -> Vec<u8> {
+        // A `.sops.yaml` further up is none of ours.
+        let rules = format!("creation_rules:\n- pgp: {}\n", self.fingerprint);
+        fs::write(self.path(".sops.yaml"), rules).unwrap();
+        let mut command = Command::new(&self.sops);
+        let command = command.args(args).current_dir(self.dir.path());
+        let command = command.env("GNUPGHOME", self.path("home"));
+        ok(run(command, b""))
+    }
+
+    /// A generator of one file, and how the plugin renders it with this
+    /// environment and no other.
+    fn render(&self, enc: &[u8], vars: &[(&str, &Path)]) -> Output {
+        fs::write(self.path("s.enc.yaml"), enc).unwrap();
+        let generator = "apiVersion: viaduct.ai/v1\nkind: ksops\nmetadata:\n  name: g\nfiles:\n- ./s.enc.yaml\n";
+        fs::write(self.path("g.yaml"), generator).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ksops-rs"));
+        command
+            .arg("g.yaml")
+            .current_dir(self.dir.path())
+            .env_clear();
+        run(command.envs(vars.iter().copied()), b"")
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let mut command = Command::new("gpgconf");
+        let command = command.arg("--homedir").arg(self.path("home"));
+        let _ = command.args(["--kill", "gpg-agent"]).output();
+    }
+}
+
+fn run(command: &mut Command, input: &[u8]) -> Output {
+    let command = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn ok(output: Output) -> Vec<u8> {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    output.stdout
+}
+
+#[test]
+fn files_of_sops_open_without_gpg() {
+    let Some(world) = World::new() else { return };
+    fs::write(world.path("s.yaml"), PLAIN).unwrap();
+    let plain = world.path("s.yaml");
+    let enc = world.sops(&[
+        "encrypt",
+        "--pgp",
+        &world.fingerprint,
+        plain.to_str().unwrap(),
+    ]);
+    let key = world.gpg(&["--armor", "--export-secret-keys"], b"");
+    let keys = world.path("keys");
+    fs::create_dir(&keys).unwrap();
+    fs::write(keys.join("cluster.asc"), key).unwrap();
+    let file = keys.join("cluster.asc");
+    let home = world.path("home");
+    let app = Path::new("app");
+    for vars in [
+        &[("KSOPS_PGP_KEY_FILE", &*file)][..],
+        &[("KSOPS_KEY_DIR", &*keys)],
+        &[("KSOPS_AGE_KEY_DIR", &*keys), ("ARGOCD_APP_NAME", app)],
+        &[("GNUPGHOME", &*home)],
+        &[("GNUPGHOME", &*home), ("ARGOCD_APP_NAME", app)],
+    ] {
+        let rendered = ok(world.render(&enc, vars));
+        let rendered = String::from_utf8(rendered).unwrap();
+        assert!(
+            rendered.contains("password: hunter2"),
+            "{vars:?}: {rendered}"
+        );
+    }
+    // Keys by project: no other place than the project's folder.
+    let projects = world.path("projects");
+    fs::create_dir_all(projects.join("team-a")).unwrap();
+    fs::create_dir_all(projects.join("team-b")).unwrap();
+    fs::copy(&file, projects.join("team-a/key.asc")).unwrap();
+    for (project, opens) in [("team-a", true), ("team-b", false)] {
+        let output = world.render(
+            &enc,
+            &[
+                ("KSOPS_KEY_DIR", &projects),
+                ("ARGOCD_APP_NAME", app),
+                ("ARGOCD_APP_PROJECT_NAME", Path::new(project)),
+                ("GNUPGHOME", &home),
+                ("KSOPS_PGP_KEY_FILE", &file),
+            ],
+        );
+        assert_eq!(output.status.success(), opens, "{project}");
+    }
+    // In Argo CD gpg is not run, and the report says so.
+    let brainpool = "Key-Type: ECDSA\nKey-Curve: brainpoolP256r1\nSubkey-Type: ECDH\n\
+                     Subkey-Curve: brainpoolP256r1\nName-Real: b\n%no-protection\n%commit\n";
+    world.gpg(&["--full-generate-key"], brainpool.as_bytes());
+    let list = world.gpg(&["--with-colons", "--list-keys", "=b"], b"");
+    let list = String::from_utf8(list).unwrap();
+    let line = list.lines().find(|line| line.starts_with("fpr")).unwrap();
+    let brainpool = line.split(':').nth(9).unwrap();
+    let enc = world.sops(&["encrypt", "--pgp", brainpool, plain.to_str().unwrap()]);
+    let path = env::var_os("PATH").unwrap();
+    let vars = [("GNUPGHOME", &*home), ("PATH", Path::new(&path))];
+    assert!(ok(world.render(&enc, &vars)).ends_with(b"hunter2\n"));
+    let output = world.render(&enc, &[&vars[..], &[("ARGOCD_APP_NAME", app)]].concat());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success());
+    assert!(said.contains("the gpg program: not run"), "{said}");
+    assert!(said.contains("the curve brainpoolP256r1"), "{said}");
+}
+
+#[test]
+fn sops_opens_what_is_written() {
+    let Some(world) = World::new() else { return };
+    let mut pgp = Pgp::default();
+    pgp.add_home(world.path("home"));
+    let mut keyring = Keyring::new();
+    keyring.add_service(pgp);
+    for recipient in [
+        world.fingerprint.clone(),
+        world.fingerprint[24..].to_lowercase(),
+    ] {
+        let document = Document::parse_plain(PLAIN.as_bytes(), Format::Yaml).unwrap();
+        let options = EncryptOptions::new([Recipient::pgp(recipient)]);
+        let enc = document.encrypt(&options, &keyring).unwrap();
+        fs::write(world.path("ours.yaml"), &enc).unwrap();
+        let opened = world.sops(&["decrypt", world.path("ours.yaml").to_str().unwrap()]);
+        let opened = String::from_utf8(opened).unwrap();
+        assert!(opened.contains("password: hunter2"), "{opened}");
+    }
+}
