@@ -138,7 +138,7 @@ pub fn identities(data: &[u8]) {
 }
 
 /// A PGP key, which protects nothing.
-const ALICE: &[u8] = include_bytes!("../../sops-pgp/testdata/alice.sec.asc");
+const ALICE: &[u8] = include_bytes!("../../crates/sops-pgp/testdata/alice.sec.asc");
 
 /// The fingerprint of that key.
 const ALICE_NAME: &str = "CAB1425877E545A6B366F101B8DAC7A1F2DEFCFC";
