@@ -64,6 +64,7 @@ mod collections;
 mod entries;
 mod enums;
 mod error;
+mod here;
 mod hints;
 mod located;
 mod node;
@@ -73,7 +74,7 @@ use std::cell::{Cell, RefCell};
 use serde::de::DeserializeOwned;
 
 use crate::{Document, Kind, Limits, Node, NodeId, parse_first};
-use node::Here;
+use here::Here;
 
 pub use error::Error;
 pub use located::Located;

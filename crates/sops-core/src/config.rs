@@ -43,6 +43,7 @@ mod file;
 mod groups;
 mod keys;
 mod path;
+mod untyped;
 
 use std::path::Path;
 

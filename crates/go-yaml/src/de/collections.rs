@@ -6,7 +6,7 @@ use serde::de::{DeserializeSeed, MapAccess, SeqAccess};
 
 use super::Error;
 use super::entries::Entries;
-use super::node::Here;
+use super::here::Here;
 use crate::NodeId;
 
 /// The items of a list.

@@ -4,7 +4,7 @@ use serde::de::value::BorrowedStrDeserializer;
 use serde::de::{DeserializeSeed, Deserializer as _, EnumAccess, VariantAccess, Visitor};
 
 use super::Error;
-use super::node::Here;
+use super::here::Here;
 
 /// A variant by name, and its content.
 pub(super) struct Choice<'s, 'de> {

@@ -2,7 +2,7 @@
 
 use serde::de::Visitor;
 
-use super::node::Here;
+use super::here::Here;
 use super::{Deserializer, Error, located};
 
 /// The methods of a `serde::Deserializer` that take nothing but a visitor.

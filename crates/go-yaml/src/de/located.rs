@@ -8,7 +8,7 @@ use serde::de::value::U32Deserializer;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 
 use super::Error;
-use super::node::Here;
+use super::here::Here;
 
 /// By this name [`Located`] asks for a line.
 pub(super) const NAME: &str = "$go_yaml::de::Located";

@@ -1,7 +1,7 @@
 //! Reading characters, and counting lines and columns on the way.
 
 use super::Scanner;
-use super::find::line_len;
+use super::find::{break_len, line_len};
 
 impl<'a> Scanner<'a> {
     pub(super) fn offset(&self) -> usize {
@@ -97,23 +97,5 @@ impl<'a> Scanner<'a> {
         };
         self.advance_line();
         stands_for
-    }
-}
-
-/// Length in bytes of the line break at `at`: CR LF, CR, LF, NEL, LS or PS; 0
-/// if there is none.
-pub(crate) fn break_len(bytes: &[u8], at: usize) -> usize {
-    match bytes.get(at) {
-        Some(b'\n') => 1,
-        Some(b'\r') if bytes.get(at + 1) == Some(&b'\n') => 2,
-        Some(b'\r') => 1,
-        Some(0xC2) if bytes.get(at + 1) == Some(&0x85) => 2,
-        Some(0xE2)
-            if bytes.get(at + 1) == Some(&0x80)
-                && matches!(bytes.get(at + 2), Some(0xA8 | 0xA9)) =>
-        {
-            3
-        }
-        _ => 0,
     }
 }

@@ -1,6 +1,4 @@
-//! Where a run of ordinary characters ends, eight bytes at a time.
-
-use super::cursor::break_len;
+//! Where lines and runs of ordinary characters end, eight bytes at a time.
 
 /// The bytes at which a plain scalar may end, or where a character begins that
 /// ends it.
@@ -61,4 +59,22 @@ pub(super) fn line_len(bytes: &[u8]) -> usize {
         len += 1;
     }
     bytes.len()
+}
+
+/// Length in bytes of the line break at `at`: CR LF, CR, LF, NEL, LS or PS; 0
+/// if there is none.
+pub(crate) fn break_len(bytes: &[u8], at: usize) -> usize {
+    match bytes.get(at) {
+        Some(b'\n') => 1,
+        Some(b'\r') if bytes.get(at + 1) == Some(&b'\n') => 2,
+        Some(b'\r') => 1,
+        Some(0xC2) if bytes.get(at + 1) == Some(&0x85) => 2,
+        Some(0xE2)
+            if bytes.get(at + 1) == Some(&0x80)
+                && matches!(bytes.get(at + 2), Some(0xA8 | 0xA9)) =>
+        {
+            3
+        }
+        _ => 0,
+    }
 }

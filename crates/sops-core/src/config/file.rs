@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use go_yaml::de::Located;
 use serde::Deserialize;
 
-use super::keys::Untyped;
+use super::untyped::Untyped;
 
 /// A list of which `null`s are left out.
 pub(super) type List<T> = Vec<Option<Located<T>>>;

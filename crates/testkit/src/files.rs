@@ -1,0 +1,60 @@
+//! Where test data is, and walks through folders.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The top of the repository.
+#[must_use]
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The folder of test data.
+#[must_use]
+pub fn testdata() -> PathBuf {
+    repository().join("testdata")
+}
+
+/// The sub-folders of a folder, in order.
+///
+/// # Panics
+///
+/// Where it cannot be read.
+#[must_use]
+pub fn folders(folder: &Path) -> Vec<PathBuf> {
+    entries(folder)
+        .into_iter()
+        .filter(|path| path.is_dir())
+        .collect()
+}
+
+/// Every file below a folder, in order; none where there is no folder.
+///
+/// # Panics
+///
+/// Where it cannot be read.
+#[must_use]
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    if !folder.is_dir() {
+        return Vec::new();
+    }
+    let mut files = Vec::new();
+    for path in entries(folder) {
+        if path.is_dir() {
+            files.extend(self::files(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    paths.sort();
+    paths
+}
