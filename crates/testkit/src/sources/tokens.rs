@@ -68,7 +68,7 @@ fn tree(
             return at + 1;
         }
         // `self` at the end of a tree is what stands before it.
-        if !(text == "self" && !path.is_empty()) {
+        if text != "self" || path.is_empty() {
             path.push(text.to_owned());
         }
         at += 1;
