@@ -1,7 +1,7 @@
 //! The checks of the fuzz targets, on the corpus and on every input that a
 //! fuzzer found something with.
 
-#[path = "../../fuzz/src/lib.rs"]
+#[path = "../../../fuzz/src/lib.rs"]
 #[allow(unreachable_pub, reason = "a library elsewhere")]
 mod targets;
 
@@ -49,6 +49,7 @@ fn inputs(target: &str) -> Vec<(String, Vec<u8>)> {
         "generator" => ksops(&["generator.yaml", "krm.yaml"]),
         "resource_list" => ksops(&["krm.in", "krm.out"]),
         "go_yaml" => ksops(&["krm.out", "build.out"]),
+        "deserializer" => files(&corpus.join("cases/yaml")),
         "env_file" => files(&corpus.join("cases/dotenv")),
         "secret" => files(&corpus.join("cases/binary")),
         _ => Vec::new(),
@@ -58,6 +59,20 @@ fn inputs(target: &str) -> Vec<(String, Vec<u8>)> {
         (path.display().to_string(), bytes)
     };
     let mut inputs: Vec<_> = paths.into_iter().map(read).collect();
+    if target == "config" || target == "deserializer" {
+        // Each configuration that sops was given.
+        let path = testdata().join("vectors/sops-config-3.11.0.jsonl");
+        let text = fs::read_to_string(path).expect("the vectors are in testdata");
+        for (number, line) in text.lines().enumerate() {
+            let case: serde_json::Value =
+                serde_json::from_str(line).expect("one JSON value a line");
+            let config = case["config"].as_str().expect("a text");
+            inputs.push((
+                format!("configuration {number}"),
+                config.as_bytes().to_vec(),
+            ));
+        }
+    }
     // What stands inside the files of the corpus.
     let marks = match target {
         "sealed" => ("ENC[", "]"),
@@ -108,7 +123,7 @@ macro_rules! targets {
             assert_eq!(named, [$(stringify!($name)),*]);
             for name in named {
                 let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-                    .join(format!("../fuzz/fuzz_targets/{name}.rs"));
+                    .join(format!("../../fuzz/fuzz_targets/{name}.rs"));
                 assert!(file.is_file(), "{name} is no fuzz target");
             }
         }
@@ -117,5 +132,5 @@ macro_rules! targets {
 
 targets! {
     yaml json dotenv ini binary sealed metadata wrapped_key identities generator resource_list
-    env_file secret go_yaml
+    env_file secret go_yaml config deserializer
 }

@@ -4,7 +4,7 @@
 //!
 //! Ordinary tests include this file, and run the same checks on saved inputs.
 
-use std::sync::OnceLock;
+use std::{collections::BTreeMap, path::Path, sync::OnceLock};
 
 use go_yaml::{
     Kind, Limits, Node, ScalarStyle,
@@ -19,8 +19,9 @@ use ksops_rs::{
     secret::Secret,
 };
 use sops_core::{
-    Document, EncryptOptions, Format, Keyring, Plain, Style,
+    Document, EncryptOptions, ErrorKind, Format, Keyring, Plain, Style,
     cipher::Sealed,
+    config::Config,
     metadata::Metadata,
     tree::{List, Mapping, Value},
 };
@@ -44,6 +45,8 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("env_file", env_file),
     ("secret", secret),
     ("go_yaml", go_yaml),
+    ("config", config),
+    ("deserializer", deserializer),
 ];
 
 const FORMATS: [Format; 5] = [
@@ -61,9 +64,9 @@ fn keyring() -> &'static Keyring {
     static KEYRING: OnceLock<Keyring> = OnceLock::new();
     KEYRING.get_or_init(|| {
         let mut keyring = Keyring::new();
-        let _ = keyring.add_identities(include_str!("../../../testdata/corpus/keys/age-a.txt"));
-        let _ = keyring.add_identities(include_str!("../../../testdata/corpus/keys/age-pq.txt"));
-        let _ = keyring.add_ssh_key(include_str!("../../../testdata/corpus/keys/ssh-ed25519"));
+        let _ = keyring.add_identities(include_str!("../../testdata/corpus/keys/age-a.txt"));
+        let _ = keyring.add_identities(include_str!("../../testdata/corpus/keys/age-pq.txt"));
+        let _ = keyring.add_ssh_key(include_str!("../../testdata/corpus/keys/ssh-ed25519"));
         keyring
     })
 }
@@ -415,5 +418,100 @@ fn meaning<'a>(node: &'a Node<'_>) -> &'a str {
         }
         (Kind::Scalar { .. }, None) => "!!str",
         _ => "",
+    }
+}
+
+/// A `.sops.yaml`: every error says what to do, and asking twice gives the
+/// same.
+pub fn config(data: &[u8]) {
+    let refused = |error: sops_core::Error| {
+        let kind = error.kind();
+        assert!(
+            matches!(kind, ErrorKind::Config | ErrorKind::Limit),
+            "{error}"
+        );
+        assert!(error.advice().is_some(), "{error}");
+    };
+    let config = match Config::parse(data) {
+        Ok(config) => config,
+        Err(error) => return refused(error),
+    };
+    for path in ["p.yaml", "prod/secret.enc.yaml", "/w/\u{e9}.env", ""] {
+        let path = Path::new(path);
+        match config.creation_rule(path) {
+            Ok(Some(rule)) => {
+                let again = config.creation_rule(path).ok().flatten();
+                let again = again.expect("the same rule again");
+                assert!(rule.key_groups() == again.key_groups());
+                assert!(!rule.key_groups().is_empty());
+                if rule.has_groups() {
+                    // Each recipient once.
+                    for group in rule.key_groups() {
+                        let mut names: Vec<_> = group
+                            .iter()
+                            .map(|recipient| (recipient.kind(), recipient.to_string()))
+                            .collect();
+                        names.sort();
+                        names.dedup();
+                        assert_eq!(names.len(), group.len());
+                    }
+                }
+            }
+            Ok(None) => {}
+            Err(error) => refused(error),
+        }
+        if let Err(error) = config.destination_rule(path) {
+            refused(error);
+        }
+    }
+    for format in FORMATS {
+        match config.style(format) {
+            Ok(style) => assert!((2..=9).contains(&style.yaml_indent)),
+            Err(error) => refused(error),
+        }
+    }
+}
+
+/// YAML as a value: what is read is what its JSON, which is YAML, is read as.
+pub fn deserializer(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let limits = Limits {
+        nodes: 100_000,
+        ..Limits::default()
+    };
+    let _ = go_yaml::de::from_str::<BTreeMap<String, Option<Vec<i8>>>>(text, &limits);
+    let _ = go_yaml::de::from_str::<Vec<(bool, f32, char)>>(text, &limits);
+    let Ok(value) = go_yaml::de::from_str::<serde_json::Value>(text, &limits) else {
+        return;
+    };
+    let json = value.to_string();
+    // What cannot stand in a text as it is, and keys that are too long for one
+    // line.
+    if json.chars().any(|c| {
+        matches!(
+            c,
+            '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+        )
+    }) || has_long_key(&value)
+    {
+        return;
+    }
+    let again = go_yaml::de::from_str::<serde_json::Value>(&json, &Limits::default());
+    match again {
+        Ok(again) => assert!(again == value, "{}", show(data)),
+        // Aliases of aliases may be more than are written in one piece.
+        Err(error) => assert!(error.is_limit(), "{error}\n{}", show(data)),
+    }
+}
+
+fn has_long_key(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Array(items) => items.iter().any(has_long_key),
+        serde_json::Value::Object(entries) => entries
+            .iter()
+            .any(|(key, value)| key.len() > 150 || has_long_key(value)),
+        _ => false,
     }
 }
