@@ -19,6 +19,7 @@ const OLD_MOD_FILES: &[&str] = &[
     "crates/sops-core/src/format/mod.rs",
     "crates/sops-core/src/format/yaml/mod.rs",
     "crates/sops-core/tests/support/mod.rs",
+    "crates/sops-rs/tests/common/mod.rs",
 ];
 
 const LONG_INLINE_TESTS: &[&str] = &[
