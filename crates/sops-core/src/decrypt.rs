@@ -1,74 +1,29 @@
 //! From ciphertext to plaintext: every value is opened in place and counted
 //! for the MAC.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    fmt,
-};
+use std::collections::{HashMap, VecDeque};
 
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Error, ErrorKind, Result,
+    Error, ErrorKind, Format, Result,
     cipher::{Cipher, Failure, NONCE_SIZE, Opened, Sealed},
     keys::DataKey,
     limits,
     mac::{self, Mac, with_plaintext},
     metadata::Metadata,
+    repeated::{self, Values},
     selection::Selection,
+    shown::key_path,
     tree::{Comment, Mapping, Text, Value},
     walk::{Place, Visitor, walk},
+    warning::{WarningKind, Warnings},
 };
-
-/// Something odd about a file that does not keep it from being read.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Warning {
-    kind: WarningKind,
-    key_path: String,
-}
-
-/// The kinds of [`Warning`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum WarningKind {
-    /// A comment that should be encrypted cannot be decrypted. It is kept as
-    /// it stands: very old releases of sops left comments in clear.
-    ClearComment,
-    /// A value is marked as a comment where no comment can stand. It counts as
-    /// null, so the MAC does not hold.
-    MisplacedComment,
-}
-
-impl Warning {
-    /// The kind.
-    pub fn kind(&self) -> WarningKind {
-        self.kind
-    }
-
-    /// Where: the key path of the value, or of what the comment stands in.
-    pub fn key_path(&self) -> &str {
-        &self.key_path
-    }
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.key_path)?;
-        f.write_str(match self.kind {
-            WarningKind::ClearComment => {
-                "a comment is not encrypted, or not for this place; it is kept as it stands"
-            }
-            WarningKind::MisplacedComment => {
-                "a value is marked as a comment, which only an item of a list can be"
-            }
-        })
-    }
-}
 
 /// What came of opening a tree.
 #[derive(Default)]
 pub(crate) struct Outcome {
-    pub(crate) warnings: Vec<Warning>,
+    pub(crate) warnings: Warnings,
     /// The key paths of values in clear that look like `ENC[…]`.
     pub(crate) clear_ciphertexts: Vec<String>,
 }
@@ -146,6 +101,7 @@ pub(crate) fn cipher(data_key: &DataKey) -> Result<Cipher> {
 /// else was found.
 pub(crate) fn open(
     tree: &mut [Mapping],
+    format: Format,
     metadata: &Metadata,
     cipher: &Cipher,
     nonces: Option<&mut Nonces>,
@@ -153,12 +109,21 @@ pub(crate) fn open(
     let mut opener = Opener {
         cipher,
         mac: Mac::new(metadata.mac_only_encrypted),
+        has_sections: format == Format::Ini,
         nonces,
         outcome: Outcome::default(),
         buffer: Vec::new(),
     };
     let mut selection = Selection::new(&metadata.rule);
     walk(tree, &mut selection, &mut opener)?;
+    if opener.has_sections {
+        for document in tree {
+            let warnings = &mut opener.outcome.warnings;
+            repeated::sections(document, metadata.mac_only_encrypted, |keys, covered| {
+                warnings.add(WarningKind::RepeatedKey { covered }, || key_path(keys));
+            });
+        }
+    }
     Ok((opener.mac, opener.outcome))
 }
 
@@ -211,6 +176,9 @@ pub(crate) fn open_mac(
 struct Opener<'a> {
     cipher: &'a Cipher,
     mac: Mac,
+    /// Whether what stands at the top level are sections, which are told apart
+    /// by more than their names.
+    has_sections: bool,
     nonces: Option<&'a mut Nonces>,
     outcome: Outcome,
     /// The ciphertext of the value before: its memory holds the plaintext of
@@ -238,13 +206,7 @@ impl Opener<'_> {
     }
 
     fn warn(&mut self, kind: WarningKind, place: &Place<'_>) {
-        if self.outcome.warnings.len() == limits::WARNINGS {
-            return;
-        }
-        self.outcome.warnings.push(Warning {
-            kind,
-            key_path: place.key_path(),
-        });
+        self.outcome.warnings.add(kind, || place.key_path());
     }
 }
 
@@ -270,6 +232,7 @@ impl Visitor for Opener<'_> {
         };
         // The empty string is never encrypted.
         if text.is_empty() {
+            self.warn(WarningKind::EmptyValue, place);
             return Ok(None);
         }
         match self.open(text.as_bytes(), place.aad) {
@@ -314,5 +277,19 @@ impl Visitor for Opener<'_> {
 
     fn misplaced_comment(&mut self, place: &Place<'_>) {
         self.warn(WarningKind::MisplacedComment, place);
+    }
+
+    fn null(&mut self, place: &Place<'_>) {
+        if place.selected {
+            self.warn(WarningKind::EmptyValue, place);
+        }
+    }
+
+    fn repeated(&mut self, place: &Place<'_>, values: &Values) {
+        if self.has_sections && place.keys().len() == 1 {
+            return;
+        }
+        let covered = values.covered(self.mac.only_encrypted());
+        self.warn(WarningKind::RepeatedKey { covered }, place);
     }
 }

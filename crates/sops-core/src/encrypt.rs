@@ -182,7 +182,7 @@ pub(crate) fn seal(
 fn check(bytes: &[u8], format: Format, cipher: &Cipher) -> Result<()> {
     let read_back = || {
         let (mut tree, metadata) = format::read_encrypted(bytes, format)?;
-        let (mac, _) = decrypt::open(&mut tree, &metadata, cipher, None)?;
+        let (mac, _) = decrypt::open(&mut tree, format, &metadata, cipher, None)?;
         check_mac(mac, &metadata, cipher, None)
     };
     read_back().map_err(|why| {

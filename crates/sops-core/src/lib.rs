@@ -215,13 +215,14 @@ pub mod metadata;
 mod placeholder;
 pub mod query;
 mod re2;
+mod repeated;
 mod secret;
 mod selection;
 pub mod shown;
 pub mod tree;
 mod walk;
+mod warning;
 
-pub use decrypt::{Warning, WarningKind};
 pub use document::{Document, Encrypted, Plain, Readable, Unverified};
 pub use editing::{Editing, Finish, Keyed, Rekeying, Wanted};
 pub use encrypt::EncryptOptions;
@@ -230,6 +231,7 @@ pub use format::{Format, Style};
 pub use go_yaml::Timestamp;
 pub use keys::Keyring;
 pub use placeholder::{Placeholders, Slot};
+pub use warning::{Warning, WarningKind};
 
 /// The examples of README.md, run as tests.
 #[cfg(doctest)]

@@ -34,6 +34,11 @@ impl Mac {
         }
     }
 
+    /// Whether values in clear do not count.
+    pub(crate) fn only_encrypted(&self) -> bool {
+        self.only_encrypted
+    }
+
     /// Adds a decrypted value; `selected` says whether the file's rule
     /// encrypts it. Neither keys nor structure are hashed.
     pub(crate) fn add(&mut self, value: &Value, selected: bool) {

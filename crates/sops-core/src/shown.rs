@@ -5,6 +5,8 @@
 
 use std::fmt::Write;
 
+use crate::tree::Text;
+
 /// What stands in messages for a text that may be a key.
 pub const MASK: &str = "<a private key>";
 
@@ -123,4 +125,16 @@ pub(crate) fn push_printable(out: &mut String, key: &str) {
     if end.is_some() || shown.chars().nth(MAX).is_some() {
         out.push('…');
     }
+}
+
+/// Keys joined as messages show them: `data.password`.
+pub(crate) fn key_path(keys: &[&Text]) -> String {
+    let mut shown = String::new();
+    for (i, key) in keys.iter().enumerate() {
+        if i > 0 {
+            shown.push('.');
+        }
+        push_printable(&mut shown, &key.to_utf8_lossy());
+    }
+    shown
 }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use crate::{
     Error, ErrorKind, Result, limits,
+    repeated::{Repeated, Values},
     selection::{Scope, Selection},
     shown::push_printable,
     tree::{Comment, List, ListItem, Mapping, MappingItem, Text, Value},
@@ -126,6 +127,13 @@ pub(crate) trait Visitor {
     /// A value that turned out to be a comment, under a key, where no comment
     /// can stand. It becomes null and does not count for the MAC.
     fn misplaced_comment(&mut self, place: &Place<'_>);
+
+    /// A null.
+    fn null(&mut self, _: &Place<'_>) {}
+
+    /// A key that stands more than once in its mapping, after the last of its
+    /// values, and what these are.
+    fn repeated(&mut self, _: &Place<'_>, _: &Values) {}
 }
 
 /// Walks all documents in order, depth first.
@@ -158,7 +166,8 @@ struct Walk<'a, V> {
 
 impl<V: Visitor> Walk<'_, V> {
     fn mapping(&mut self, mapping: &mut Mapping, mut scope: Scope, path: &Path<'_>) -> Result<()> {
-        for item in &mut mapping.items {
+        let mut repeated = Repeated::of(&mapping.items);
+        for (at, item) in mapping.items.iter_mut().enumerate() {
             match item {
                 MappingItem::Comment(comment) => {
                     self.comment(comment, &mut scope, path)?;
@@ -175,6 +184,17 @@ impl<V: Visitor> Walk<'_, V> {
                             selected: true,
                             path,
                         });
+                    }
+                    if let Some(repeated) = repeated.as_mut().filter(|r| r.has(at)) {
+                        let selected = self.selection.selects(scope, Some(key));
+                        if let Some(values) = repeated.add(at, value, selected) {
+                            let place = Place {
+                                aad: &self.aad,
+                                selected,
+                                path,
+                            };
+                            self.visitor.repeated(&place, &values);
+                        }
                     }
                     self.aad.truncate(outer);
                     scope.after_value();
@@ -214,7 +234,15 @@ impl<V: Visitor> Walk<'_, V> {
         path: &Path<'_>,
     ) -> Result<Option<Comment>> {
         match value {
-            Value::Null => Ok(None),
+            Value::Null => {
+                let place = Place {
+                    aad: &self.aad,
+                    selected: self.selection.selects(scope, key),
+                    path: *path,
+                };
+                self.visitor.null(&place);
+                Ok(None)
+            }
             Value::Mapping(_) | Value::List(_) => {
                 if self.depth == limits::DEPTH {
                     return Err(too_deep());

@@ -57,9 +57,10 @@ impl Document<Encrypted> {
     ///
     /// As [`decrypt`](Self::decrypt); a wrong key is `Decrypt` or `Mac`.
     pub fn decrypt_with(self, data_key: &DataKey) -> Result<Document<Plain>> {
+        let format = self.format;
         self.replace(|tree, metadata| {
             let cipher = decrypt::cipher(data_key)?;
-            let (mac, outcome) = decrypt::open(tree, &metadata, &cipher, None)?;
+            let (mac, outcome) = decrypt::open(tree, format, &metadata, &cipher, None)?;
             decrypt::check_mac(mac, &metadata, &cipher, None)?;
             Ok((outcome, Plain(())))
         })
@@ -84,9 +85,10 @@ impl Document<Encrypted> {
     /// As [`decrypt`](Self::decrypt), without `Mac`.
     pub fn decrypt_without_mac(self, keyring: &Keyring) -> Result<Document<Unverified>> {
         let data_key = keyring.open(self.metadata())?;
+        let format = self.format;
         self.replace(|tree, metadata| {
             let cipher = decrypt::cipher(&data_key)?;
-            let (_, outcome) = decrypt::open(tree, &metadata, &cipher, None)?;
+            let (_, outcome) = decrypt::open(tree, format, &metadata, &cipher, None)?;
             Ok((outcome, Unverified(())))
         })
     }

@@ -3,11 +3,10 @@
 use zeroize::Zeroizing;
 
 use crate::{
-    Document, Format, Readable, Result, Style,
-    decrypt::Warning,
-    format,
+    Document, Format, Readable, Result, Style, format,
     query::{self, Step},
     tree::{Mapping, Text, Value},
+    warning::Warning,
 };
 
 impl<State: Readable> Document<State> {
@@ -16,10 +15,10 @@ impl<State: Readable> Document<State> {
         &self.tree
     }
 
-    /// What was odd about the file: the first
+    /// What was odd about the file: of each kind the first
     /// [`WARNINGS`](crate::limits::WARNINGS) things.
     pub fn warnings(&self) -> &[Warning] {
-        &self.outcome.warnings
+        self.outcome.warnings.list()
     }
 
     /// The key paths of values that the file's rule leaves in clear and that

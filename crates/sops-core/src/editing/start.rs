@@ -47,10 +47,12 @@ impl Document<Encrypted> {
     /// As [`decrypt`](Document::decrypt); a wrong key is `Decrypt` or `Mac`.
     pub fn edit_with(self, data_key: DataKey) -> Result<Document<Editing>> {
         let output = self.format();
+        let format = self.format();
         self.replace(|tree, metadata| {
             let cipher = decrypt::cipher(&data_key)?;
             let mut nonces = Nonces::default();
-            let (mac, outcome) = decrypt::open(tree, &metadata, &cipher, Some(&mut nonces))?;
+            let (mac, outcome) =
+                decrypt::open(tree, format, &metadata, &cipher, Some(&mut nonces))?;
             decrypt::check_mac(mac, &metadata, &cipher, Some(&mut nonces))?;
             let groups = &metadata.key_groups;
             let state = Editing {

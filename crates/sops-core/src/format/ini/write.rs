@@ -7,7 +7,7 @@ use crate::{
     Result,
     format::{Style, dotenv::plain_scalar, emit_error},
     secret::SecretBuf,
-    shown::push_printable,
+    shown::key_path,
     tree::{Mapping, MappingItem, Text, Value},
 };
 
@@ -35,7 +35,7 @@ pub(crate) fn write(tree: &[Mapping], _style: &Style, out: &mut SecretBuf) -> Re
                 "an INI file consists of sections, and this is {}",
                 value.kind()
             ))
-            .at_key(shown(&[name]))
+            .at_key(key_path(&[name]))
             .advise("choose another output type, such as json"));
         };
         if name.is_empty() || name.as_bytes().contains(&b'\n') {
@@ -66,17 +66,6 @@ pub(crate) fn write(tree: &[Mapping], _style: &Style, out: &mut SecretBuf) -> Re
     Ok(())
 }
 
-fn shown(path: &[&Text]) -> String {
-    let mut shown = String::new();
-    for (i, key) in path.iter().enumerate() {
-        if i > 0 {
-            shown.push('.');
-        }
-        push_printable(&mut shown, &key.to_utf8_lossy());
-    }
-    shown
-}
-
 struct Key<'a> {
     name: &'a Text,
     value: &'a Value,
@@ -104,7 +93,7 @@ impl<'a> Key<'a> {
                 MappingItem::Entry { key: name, value } => {
                     if name.is_empty() || name.as_bytes().contains(&b'\n') {
                         return Err(emit_error("an INI key needs a name of one line")
-                            .at_key(shown(&[section]))
+                            .at_key(key_path(&[section]))
                             .advise("choose another output type, such as json"));
                     }
                     let at = *places.entry(name).or_insert(keys.len());
@@ -151,7 +140,7 @@ fn write_keys(section: &Text, keys: &[Key<'_>], out: &mut SecretBuf) -> Result<(
         if !plain_scalar(key.value, &mut value) {
             return Err(
                 emit_error(format!("an INI key cannot hold {}", key.value.kind()))
-                    .at_key(shown(&[section, key.name]))
+                    .at_key(key_path(&[section, key.name]))
                     .advise("keep nested data in YAML or JSON"),
             );
         }
