@@ -298,7 +298,7 @@ fn data_that_a_format_cannot_hold() {
         "a dotenv file cannot hold this data",
         "a: a dotenv file cannot hold a list",
         "a: an INI file consists of sections, and this is a string",
-        "an INI file cannot hold this data",
+        "s.-: a name that an INI file cannot hold",
         "sops: this top-level key is reserved for the metadata of sops",
         "sops_a: this top-level key is reserved for the metadata of sops",
     ]

@@ -5,7 +5,7 @@ mod read;
 mod write;
 
 pub(crate) use read::read;
-pub(crate) use write::write;
+pub(crate) use write::{write, write_back};
 
 use super::flat;
 use crate::{

@@ -318,7 +318,7 @@ pub(crate) fn write_encrypted(
         Format::Yaml => yaml::write(&tree, style, &mut out),
         Format::Json | Format::Binary => json::write(&tree, style, &mut out),
         Format::Dotenv => dotenv::write(&tree, style, &mut out),
-        Format::Ini => ini::write(&tree, style, &mut out),
+        Format::Ini => ini::write_back(&tree, style, &mut out),
     };
     out.check_room()?;
     written?;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{COMMENT, DEFAULT_SECTION, DELIMITERS, TRIPLE, find_any, trim};
+use super::{COMMENT, DEFAULT_SECTION, DELIMITERS, TRIPLE, find_any, read, trim};
 use crate::{
     Result,
     format::{Style, dotenv::plain_scalar, emit_error},
@@ -64,6 +64,49 @@ pub(crate) fn write(tree: &[Mapping], _style: &Style, out: &mut SecretBuf) -> Re
         }
     }
     Ok(())
+}
+
+/// As [`write`], for a file that must read back: names with blanks around
+/// them, `-` and some with quotes inside would come back as others.
+///
+/// # Errors
+///
+/// As [`write`]; [`ErrorKind::Emit`](crate::ErrorKind::Emit) for such a name.
+pub(crate) fn write_back(tree: &[Mapping], style: &Style, out: &mut SecretBuf) -> Result<()> {
+    write(tree, style, out)?;
+    let written = names(tree);
+    let back = read(out.as_bytes()).map_err(|why| {
+        emit_error("data that an INI file cannot hold")
+            .because(why)
+            .advise("encrypt all values, or choose another format, such as json")
+    })?;
+    let back = names(&back);
+    let same = |n: &usize| written.get(*n) == back.get(*n);
+    match (0..written.len().max(back.len())).find(|n| !same(n)) {
+        None => Ok(()),
+        Some(n) => {
+            let path = written.get(n).or(written.last());
+            Err(emit_error("a name that an INI file cannot hold")
+                .at_key(path.map_or(String::new(), |path| key_path(path)))
+                .advise("rename it, or choose another format, such as json"))
+        }
+    }
+}
+
+/// The names of all sections and their keys, in order; without the section of
+/// keys that stand before any section, where there are none.
+fn names(tree: &[Mapping]) -> Vec<Vec<&Text>> {
+    let mut names = Vec::new();
+    for (n, (name, value)) in tree.iter().flat_map(Mapping::entries).enumerate() {
+        let keys = value.as_mapping().into_iter().flat_map(Mapping::entries);
+        let before = names.len();
+        names.push(vec![name]);
+        names.extend(keys.map(|(key, _)| vec![name, key]));
+        if n == 0 && names.len() == 1 && name.as_bytes().eq_ignore_ascii_case(DEFAULT_SECTION) {
+            names.truncate(before);
+        }
+    }
+    names
 }
 
 struct Key<'a> {
