@@ -28,7 +28,7 @@ pub struct Limits {
 
 /// Bytes of the prefix that a `%TAG` directive declares: each tag that uses it
 /// gets a copy.
-const TAG_PREFIX_MAX: usize = 256;
+const TAG_PREFIX_MAX: usize = 64;
 
 /// Bytes of text that stand for one node, at least, in nearly all files.
 const TEXT_PER_NODE: usize = 24;

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     Error, ErrorKind, Format, Result,
     cipher::{Cipher, Failure, NONCE_SIZE, Opened, Sealed},
+    format,
     keys::DataKey,
     limits,
     mac::{self, Mac, with_plaintext},
@@ -110,6 +111,7 @@ pub(crate) fn open(
         cipher,
         mac: Mac::new(metadata.mac_only_encrypted),
         has_sections: format == Format::Ini,
+        has_texts_only: matches!(format, Format::Ini | Format::Dotenv),
         nonces,
         outcome: Outcome::default(),
         buffer: Vec::new(),
@@ -173,12 +175,25 @@ pub(crate) fn open_mac(
     Ok(stored)
 }
 
+/// The error for a type that is not authenticated and would change a text.
+fn changed_by_label(place: &Place<'_>) -> Error {
+    let message = "the type that the value is labelled with would change its text";
+    Error::new(ErrorKind::Decrypt, message)
+        .at_key(place.key_path())
+        .advise(
+            "values of dotenv and INI files are texts (`type:str`): restore the file from version \
+             control, or encrypt it again from a file of its own format",
+        )
+}
+
 struct Opener<'a> {
     cipher: &'a Cipher,
     mac: Mac,
     /// Whether what stands at the top level are sections, which are told apart
     /// by more than their names.
     has_sections: bool,
+    /// Whether the format knows texts only.
+    has_texts_only: bool,
     nonces: Option<&'a mut Nonces>,
     outcome: Outcome,
     /// The ciphertext of the value before: its memory holds the plaintext of
@@ -237,6 +252,9 @@ impl Visitor for Opener<'_> {
         }
         match self.open(text.as_bytes(), place.aad) {
             Ok(Opened::Value(opened)) => {
+                if self.has_texts_only && !format::is_written_as_encrypted(&opened) {
+                    return Err(changed_by_label(place));
+                }
                 self.mac.add(&opened, true);
                 if let Value::String(ciphertext) = std::mem::replace(value, opened) {
                     self.buffer = ciphertext.into_bytes();

@@ -159,6 +159,7 @@ pub(crate) fn seal(
     style: &Style,
 ) -> Result<Vec<u8>> {
     check_documents(&tree, output)?;
+    format::make_texts(&mut tree, output);
     let cipher = decrypt::cipher(data_key)?;
     let mut sealer = Sealer {
         cipher: &cipher,

@@ -3,7 +3,10 @@
 //! The numbers are far above what real files need and far below what hurts a
 //! repo-server that renders many applications at once.
 
-use crate::keys::{Effort, KeyError, Reason};
+use crate::{
+    Error, ErrorKind,
+    keys::{Effort, KeyError, Reason},
+};
 
 /// Bytes of one file: 64 MiB. Kubernetes refuses Secrets above 1 MiB and git
 /// hosts refuse files above 100 MB; a tree takes some ten times its text.
@@ -18,7 +21,8 @@ pub const DEPTH: usize = 256;
 /// text but a vector of its own in memory.
 pub const DOCUMENTS: usize = 10_000;
 
-/// Values of one file, aliases expanded into copies: 2,000,000. Nine levels of
+/// Values and lines of comments of one file, aliases expanded into copies:
+/// 2,000,000. Nine levels of
 /// nine aliases ("billion laughs") would be a billion; and `[[],[],…` takes
 /// thirty times its text.
 pub const NODES: usize = 2_000_000;
@@ -106,6 +110,17 @@ pub const REGEX_SIZE: usize = 1 << 20;
 /// Bytes of the text of one selection regex: 16 KiB.
 pub const REGEX_TEXT: usize = 16 << 10;
 
+/// What one file's selection regex may cost: its compiled size times the bytes
+/// of all keys or comments that it is matched against, 2³⁷. A rule of 16 KiB,
+/// which is more than most have, reads 8 MiB of keys; one of 64 KiB that is
+/// made to be slow reads 2 MiB, which takes some seconds; one of
+/// [`REGEX_SIZE`] reads 128 KiB.
+pub const RULE_WORK: u64 = 1 << 37;
+
+/// Bytes of the encrypted MAC: 1 KiB. sops writes 264. It is opened once for
+/// every quorum of shares that is tried.
+pub const MAC_SIZE: usize = 1 << 10;
+
 /// Remote calls for one file: 16 attempts to have a server unwrap a key. A
 /// file that needs one asks once; sixteen leaves room for a quorum of eight
 /// key groups with one dead key each, at up to 30 seconds a call.
@@ -117,6 +132,66 @@ pub const COMMAND_RUNS: usize = 64;
 
 /// Questions to a person for one file: 16.
 pub const QUESTIONS: usize = 16;
+
+/// The error for a file beyond [`FILE_SIZE`].
+pub(crate) fn too_large() -> Error {
+    let message = format!("the file has more than {} MiB", FILE_SIZE >> 20);
+    Error::new(ErrorKind::Limit, message)
+        .advise("split the file; or encrypt an archive with age itself, and its key with sops")
+}
+
+/// The error for data beyond [`DEPTH`].
+pub(crate) fn too_deep() -> Error {
+    let message = format!("mappings and lists are nested more than {DEPTH} levels deep");
+    Error::new(ErrorKind::Limit, message)
+        .advise("flatten the structure; no configuration needs this depth")
+}
+
+/// The error for data beyond [`NODES`].
+pub(crate) fn too_many() -> Error {
+    let message = format!("the file has more than {NODES} values and comments, aliases expanded");
+    Error::new(ErrorKind::Limit, message).advise("split the file")
+}
+
+/// The error for aliases beyond [`EXPANSION`].
+pub(crate) fn too_much_text() -> Error {
+    let message = format!(
+        "aliases stand for more than {} MiB of text",
+        EXPANSION >> 20
+    );
+    Error::new(ErrorKind::Limit, message).advise("write fewer aliases of long texts")
+}
+
+/// The error for key paths beyond [`PATHS`].
+pub(crate) fn paths_too_long() -> Error {
+    let message = format!(
+        "the key paths of all values have more than {} MiB",
+        PATHS >> 20
+    );
+    Error::new(ErrorKind::Limit, message).advise("use shorter keys, or split the file")
+}
+
+/// The error for output beyond [`OUTPUT`].
+pub(crate) fn too_much_output() -> Error {
+    let message = format!("the result has more than {} MiB", OUTPUT >> 20);
+    Error::new(ErrorKind::Limit, message)
+        .advise("use less nesting or shorter keys, or split the file")
+}
+
+/// The error for a rule beyond [`RULE_WORK`].
+pub(crate) fn too_much_matching() -> Error {
+    let message = "the file's rule is too complex for keys or comments as long as these";
+    Error::new(ErrorKind::Limit, message)
+        .advise("shorten the key, or write a simpler regular expression in .sops.yaml")
+}
+
+/// The error for a `mac` beyond [`MAC_SIZE`].
+pub(crate) fn mac_too_long() -> Error {
+    let message = format!("more than {MAC_SIZE} bytes, which no MAC has");
+    Error::new(ErrorKind::Limit, message)
+        .at_key("sops.mac")
+        .advise("restore the file from version control: it was changed after it was encrypted")
+}
 
 /// How many attempts of this effort one file may cost.
 pub(crate) fn attempts(effort: Effort) -> usize {

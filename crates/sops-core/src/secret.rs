@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::{Zeroizing, optimization_barrier};
 
-use crate::{Error, ErrorKind, Result, limits};
+use crate::{Result, limits};
 
 /// Wipes a buffer, its spare room included, as `zeroize` does for a `Vec`;
 /// but not byte by byte.
@@ -62,9 +62,7 @@ impl SecretBuf {
         if !self.full {
             return Ok(());
         }
-        let message = format!("the result has more than {} MiB", limits::OUTPUT >> 20);
-        Err(Error::new(ErrorKind::Limit, message)
-            .advise("use less nesting or shorter keys, or split the file"))
+        Err(limits::too_much_output())
     }
 
     /// Appends the UTF-8 bytes of one character.

@@ -20,6 +20,8 @@ pub(crate) struct Selection {
     /// What the rule says about a value that nothing matches.
     default: bool,
     verdicts: HashMap<Box<[u8]>, bool>,
+    /// What may still be matched, see [`limits::RULE_WORK`].
+    work: u64,
 }
 
 enum Matcher {
@@ -27,7 +29,7 @@ enum Matcher {
     /// `^(data|stringData)$`, which nearly every Kubernetes file has: a regex
     /// engine takes longer to build than such a file to decrypt.
     Words(Vec<Box<[u8]>>),
-    Regex(Regex),
+    Regex(Compiled),
     /// An invalid regex: it never matches, as in sops.
     Never,
 }
@@ -66,6 +68,7 @@ impl Selection {
             by_comment,
             default,
             verdicts: HashMap::new(),
+            work: limits::RULE_WORK,
         }
     }
 
@@ -123,11 +126,21 @@ impl Selection {
         verdict
     }
 
-    fn matches(&self, text: &[u8]) -> bool {
+    /// Whether the rule could not be matched any more: then what was selected
+    /// since means nothing.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        self.work == 0
+    }
+
+    fn matches(&mut self, text: &[u8]) -> bool {
         match &self.matcher {
             Matcher::Suffix(suffix) => text.ends_with(suffix),
             Matcher::Words(words) => words.iter().any(|word| **word == *text),
-            Matcher::Regex(regex) => regex.is_match(lossy(text).as_bytes()),
+            Matcher::Regex(regex) => {
+                let cost = (text.len() as u64).saturating_mul(regex.size as u64);
+                self.work = self.work.saturating_sub(cost);
+                self.work > 0 && regex.is_match(lossy(text).as_bytes())
+            }
             Matcher::Never => false,
         }
     }
@@ -159,16 +172,34 @@ fn words(pattern: &str) -> Option<Vec<Box<[u8]>>> {
         .collect()
 }
 
+/// A compiled regex, and about how many bytes it takes: each byte of a text
+/// may cost a look at all of it.
+pub(crate) struct Compiled {
+    regex: Regex,
+    size: usize,
+}
+
+impl Compiled {
+    /// Whether it matches anywhere in a text.
+    pub(crate) fn is_match(&self, text: &[u8]) -> bool {
+        self.regex.is_match(text)
+    }
+}
+
 /// Compiles a regex in Go's syntax; `None` where it is invalid or beyond
 /// [`limits`].
-pub(crate) fn compile(pattern: &str) -> Option<Regex> {
+pub(crate) fn compile(pattern: &str) -> Option<Compiled> {
+    /// Sizes that are told apart: what a rule has that a person wrote, and
+    /// three more on the way to [`limits::REGEX_SIZE`].
+    const SIZES: [usize; 4] = [16 << 10, 64 << 10, 256 << 10, limits::REGEX_SIZE];
     if pattern.len() > limits::REGEX_TEXT {
         return None;
     }
-    RegexBuilder::new(&re2::translate(pattern)?)
-        .size_limit(limits::REGEX_SIZE)
-        .build()
-        .ok()
+    let pattern = re2::translate(pattern)?;
+    SIZES.into_iter().find_map(|size| {
+        let regex = RegexBuilder::new(&pattern).size_limit(size).build().ok()?;
+        Some(Compiled { regex, size })
+    })
 }
 
 #[cfg(test)]

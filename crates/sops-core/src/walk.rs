@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use crate::{
-    Error, ErrorKind, Result, limits,
+    Result, limits,
     repeated::{Repeated, Values},
     selection::{Scope, Selection},
     shown::push_printable,
@@ -235,9 +235,11 @@ impl<V: Visitor> Walk<'_, V> {
     ) -> Result<Option<Comment>> {
         match value {
             Value::Null => {
+                let selected = self.selection.selects(scope, key);
+                self.check_rule(path)?;
                 let place = Place {
                     aad: &self.aad,
-                    selected: self.selection.selects(scope, key),
+                    selected,
                     path: *path,
                 };
                 self.visitor.null(&place);
@@ -245,10 +247,11 @@ impl<V: Visitor> Walk<'_, V> {
             }
             Value::Mapping(_) | Value::List(_) => {
                 if self.depth == limits::DEPTH {
-                    return Err(too_deep());
+                    return Err(limits::too_deep());
                 }
                 self.depth += 1;
                 let inside = self.selection.enter(scope, key);
+                self.check_rule(path)?;
                 match value {
                     Value::Mapping(mapping) => self.mapping(mapping, inside, path)?,
                     Value::List(list) => self.list(list, inside, path)?,
@@ -259,6 +262,7 @@ impl<V: Visitor> Walk<'_, V> {
             }
             leaf => {
                 let selected = self.selection.selects(scope, key);
+                self.check_rule(path)?;
                 self.authenticate(selected)?;
                 let place = Place {
                     aad: &self.aad,
@@ -270,6 +274,14 @@ impl<V: Visitor> Walk<'_, V> {
         }
     }
 
+    /// Whether the rule could still be asked about what stands here.
+    fn check_rule(&self, path: &Path<'_>) -> Result<()> {
+        if !self.selection.is_exhausted() {
+            return Ok(());
+        }
+        Err(limits::too_much_matching().at_key(path.render()))
+    }
+
     /// Takes into account that the path is bound to a value.
     fn authenticate(&mut self, selected: bool) -> Result<()> {
         if selected {
@@ -278,11 +290,7 @@ impl<V: Visitor> Walk<'_, V> {
         if self.authenticated <= limits::PATHS {
             return Ok(());
         }
-        let message = format!(
-            "the key paths of all values have more than {} MiB",
-            limits::PATHS >> 20
-        );
-        Err(Error::new(ErrorKind::Limit, message).advise("use shorter keys, or split the file"))
+        Err(limits::paths_too_long())
     }
 
     fn comment(
@@ -292,6 +300,7 @@ impl<V: Visitor> Walk<'_, V> {
         path: &Path<'_>,
     ) -> Result<Option<Value>> {
         let selected = self.selection.selects_comment(scope, &comment.text);
+        self.check_rule(path)?;
         self.authenticate(selected)?;
         let place = Place {
             // The path of the mapping or list that it stands in.
@@ -303,31 +312,10 @@ impl<V: Visitor> Walk<'_, V> {
     }
 }
 
-/// The error for data beyond [`limits::NODES`].
-pub(crate) fn too_many() -> Error {
-    Error::new(
-        ErrorKind::Limit,
-        format!("the file has more than {} values", limits::NODES),
-    )
-    .advise("split the file")
-}
-
-/// The error for data beyond [`limits::DEPTH`].
-pub(crate) fn too_deep() -> Error {
-    Error::new(
-        ErrorKind::Limit,
-        format!(
-            "mappings and lists are nested more than {} levels deep",
-            limits::DEPTH
-        ),
-    )
-    .advise("flatten the structure; no configuration needs this depth")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metadata::Rule;
+    use crate::{ErrorKind, metadata::Rule};
 
     struct Nothing;
 
@@ -361,5 +349,30 @@ mod tests {
         assert!(error.to_string().contains("key paths"), "{error}");
         // In clear nothing is bound to its path.
         assert!(below_a_long_key(Rule::EncryptedSuffix("_".into())).is_ok());
+    }
+
+    /// A key that a rule takes long to match is refused, with its place, and
+    /// so are many keys together.
+    #[test]
+    fn what_a_rule_is_matched_against_is_bounded() {
+        let matched = |rule: &str, keys: &[String]| {
+            let mut inner = Mapping::default();
+            for key in keys {
+                inner.push(key.as_str(), "x");
+            }
+            let mut document = Mapping::default();
+            document.push("a", Value::Mapping(inner));
+            let rule = Rule::EncryptedRegex(rule.into());
+            walk(&mut [document], &mut Selection::new(&rule), &mut Nothing)
+        };
+        let hard = "[ab]*a[ab]{900}c";
+        let long = || "ab".repeat(2 << 20);
+        assert!(matched("^pass(word)?", &[long(), "b".into()]).is_ok());
+        let error = matched(hard, &["b".into(), long()]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Limit);
+        assert!(error.key_path().unwrap().starts_with("a.abab"), "{error}");
+        let many = |count| -> Vec<_> { (0..count).map(|n| format!("{n:0>1000}")).collect() };
+        assert!(matched(hard, &many(50)).is_ok());
+        assert!(matched(hard, &many(3_000)).is_err());
     }
 }

@@ -278,9 +278,8 @@ fn data_that_a_format_cannot_hold() {
             .unwrap_err()
             .to_string()
     };
-    // A clear boolean reads back from dotenv as a string, and the MAC hashes
-    // `True`, not `true`.
-    let clear = json(br#"{"a_unencrypted": true}"#);
+    // A null reads back from dotenv as a text.
+    let clear = json(br#"{"a": null}"#);
     let mut mapping = sops_core::tree::Mapping::default();
     mapping.push("sops", "x");
     let reserved = Document::from_tree(vec![mapping], Format::Json);

@@ -9,7 +9,6 @@ use crate::{
     secret::SecretBuf,
     shown::push_printable,
     tree::{Comment, Mapping, MappingItem, Text, Value},
-    walk::too_many,
 };
 
 /// What metadata keys start with.
@@ -25,7 +24,7 @@ pub(crate) fn read(text: &[u8]) -> Result<Vec<Mapping>> {
     let mut at = 0;
     for line in text.split(|b| *b == b'\n') {
         if mapping.items.len() == limits::NODES {
-            return Err(too_many());
+            return Err(limits::too_many());
         }
         if let Some(comment) = line.strip_prefix(b"#") {
             mapping.items.push(MappingItem::Comment(Comment {

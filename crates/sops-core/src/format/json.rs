@@ -13,7 +13,6 @@ use crate::{
     secret::SecretBuf,
     shown::push_printable,
     tree::{List, ListItem, Mapping, MappingItem, Text, Value},
-    walk::{too_deep, too_many},
 };
 
 /// Reads a JSON object. Text behind it is ignored, as in sops 3.13.
@@ -93,7 +92,7 @@ impl Reader<'_> {
 
     fn enter(&mut self) -> Result<()> {
         if self.depth == limits::DEPTH {
-            return Err(too_deep());
+            return Err(limits::too_deep());
         }
         self.depth += 1;
         self.at += 1;
@@ -154,7 +153,7 @@ impl Reader<'_> {
 
     fn value(&mut self) -> Result<Value> {
         if self.nodes == limits::NODES {
-            return Err(too_many());
+            return Err(limits::too_many());
         }
         self.nodes += 1;
         match self.token() {
@@ -372,7 +371,7 @@ impl Writer<'_> {
 
     fn enter(&mut self, open: &[u8]) -> Result<()> {
         if self.depth > limits::DEPTH {
-            return Err(too_deep());
+            return Err(limits::too_deep());
         }
         self.out.push(open);
         self.depth += 1;

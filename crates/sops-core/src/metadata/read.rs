@@ -53,11 +53,15 @@ impl Metadata {
             .at_key("sops")
             .advise("restore the sops block from version control"));
         }
+        let mac = block.text("mac")?;
+        if mac.len() > limits::MAC_SIZE {
+            return Err(limits::mac_too_long());
+        }
         Ok(Metadata {
             key_groups,
             shamir_threshold: block.threshold()?,
             last_modified: block.last_modified()?,
-            mac: block.text("mac")?,
+            mac,
             rule: block.rule()?,
             mac_only_encrypted: block.flag("mac_only_encrypted")?,
             version: block.text("version")?,

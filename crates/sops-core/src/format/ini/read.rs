@@ -11,7 +11,6 @@ use crate::{
     format::syntax_error,
     limits,
     tree::{Comment, Mapping, MappingItem, Value},
-    walk::too_many,
 };
 
 /// Reads sections and keys. Blank lines, quotes and the places of comments
@@ -31,7 +30,7 @@ pub(crate) fn read(text: &[u8]) -> Result<Vec<Mapping>> {
     let mut nodes = 0;
     while let Some(line) = reader.line() {
         if nodes == limits::NODES {
-            return Err(too_many());
+            return Err(limits::too_many());
         }
         nodes += 1;
         let line = trim_start(line);

@@ -28,13 +28,14 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Tree> {
         documents: limits::DOCUMENTS,
     };
     let documents = go_yaml::parse(&text, &bounds).map_err(|error| {
-        let kind = if error.is_limit {
-            ErrorKind::Limit
-        } else {
-            ErrorKind::Syntax
+        let why = match (error.is_limit, error.message.as_str()) {
+            (false, message) => Error::new(ErrorKind::Syntax, format!("not valid YAML: {message}")),
+            (true, "nested too deeply") => limits::too_deep(),
+            (true, message) => {
+                Error::new(ErrorKind::Limit, message).advise("split the file, or simplify it")
+            }
         };
-        let line = error.line;
-        Error::new(kind, format!("not valid YAML: {}", error.message)).at_line(line)
+        why.at_line(error.line)
     })?;
     if documents.is_empty() && !text.is_empty() {
         return Err(Error::new(
@@ -54,7 +55,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Tree> {
             depth: 0,
         };
         if number == 0 {
-            reader.check_unique_keys()?;
+            reader.check_keys()?;
         }
         tree.push(reader.document()?);
         budget = reader.budget;
@@ -113,9 +114,9 @@ impl<'d, 'a> Reader<'d, 'a> {
         Error::new(kind, message).at_line(self.node(id).mark.line)
     }
 
-    /// Every key once, at any depth: asked of the first document only, as sops
-    /// does, by the text of the key.
-    fn check_unique_keys(&self) -> Result<()> {
+    /// Every key once, at any depth, by its text, and what can be merged under
+    /// `<<`: asked of the first document only, as sops does.
+    fn check_keys(&self) -> Result<()> {
         for id in self.document.ids() {
             let Kind::Mapping { entries, .. } = &self.node(id).kind else {
                 continue;
@@ -124,8 +125,38 @@ impl<'d, 'a> Reader<'d, 'a> {
                 let message = "a mapping has the same key twice";
                 return Err(self.error(again, ErrorKind::Syntax, message));
             }
+            for (key, value) in entries {
+                if self.is_merge(*key) && !self.can_be_merged(*value) {
+                    let message = "under << there must be a mapping, or a list of mappings";
+                    return Err(self.error(*key, ErrorKind::Syntax, message));
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Whether a key is YAML's `<<`: plain, or with the tag that says so.
+    fn is_merge(&self, key: NodeId) -> bool {
+        let node = self.node(key);
+        match &node.kind {
+            Kind::Scalar { value, style } if value == "<<" => match node.tag() {
+                None => *style == ScalarStyle::Plain,
+                Some(tag) => tag == "!!merge",
+            },
+            _ => false,
+        }
+    }
+
+    fn can_be_merged(&self, value: NodeId) -> bool {
+        let is_mapping = |id: NodeId| match self.node(id).kind {
+            Kind::Mapping { .. } => true,
+            Kind::Alias(target) => matches!(self.node(target).kind, Kind::Mapping { .. }),
+            _ => false,
+        };
+        match &self.node(value).kind {
+            Kind::Sequence { items, .. } => items.iter().all(|item| is_mapping(*item)),
+            _ => is_mapping(value),
+        }
     }
 
     /// The first key that stands a second time.
@@ -153,11 +184,11 @@ impl<'d, 'a> Reader<'d, 'a> {
     fn document(&mut self) -> Result<Mapping> {
         let mut mapping = Mapping::default();
         let comments = &self.document.comments;
-        push_comments(&mut mapping.items, &comments.head, false);
+        self.comments(&mut mapping.items, &comments.head, false)?;
         if let Some(root) = self.document.root() {
             self.root(root, &mut mapping)?;
         }
-        push_comments(&mut mapping.items, &comments.foot, false);
+        self.comments(&mut mapping.items, &comments.foot, false)?;
         Ok(mapping)
     }
 
@@ -192,19 +223,19 @@ impl<'d, 'a> Reader<'d, 'a> {
         };
         to.items.reserve(entries.len());
         if own_comments {
-            push_comments(&mut to.items, node.head(), false);
-            push_comments(&mut to.items, node.line(), false);
+            self.comments(&mut to.items, node.head(), false)?;
+            self.comments(&mut to.items, node.line(), false)?;
         }
         self.nested(id, |reader| {
             for (key, value) in entries {
                 let key_node = reader.node(*key);
                 let value_node = reader.node(*value);
                 let beside = matches!(value_node.kind, Kind::Scalar { .. } | Kind::Alias(_));
-                push_comments(&mut to.items, key_node.head(), false);
-                push_comments(&mut to.items, key_node.line(), false);
+                reader.comments(&mut to.items, key_node.head(), false)?;
+                reader.comments(&mut to.items, key_node.line(), false)?;
                 if beside {
-                    push_comments(&mut to.items, value_node.head(), false);
-                    push_comments(&mut to.items, value_node.line(), true);
+                    reader.comments(&mut to.items, value_node.head(), false)?;
+                    reader.comments(&mut to.items, value_node.line(), true)?;
                 }
                 let entry = MappingItem::Entry {
                     key: reader.key(*key)?,
@@ -212,14 +243,14 @@ impl<'d, 'a> Reader<'d, 'a> {
                 };
                 to.items.push(entry);
                 if beside {
-                    push_comments(&mut to.items, value_node.foot(), false);
+                    reader.comments(&mut to.items, value_node.foot(), false)?;
                 }
-                push_comments(&mut to.items, key_node.foot(), false);
+                reader.comments(&mut to.items, key_node.foot(), false)?;
             }
             Ok(())
         })?;
         if own_comments {
-            push_comments(&mut to.items, node.foot(), false);
+            self.comments(&mut to.items, node.foot(), false)?;
         }
         Ok(())
     }
@@ -233,34 +264,29 @@ impl<'d, 'a> Reader<'d, 'a> {
             items: Vec::with_capacity(items.len()),
         };
         if own_comments {
-            push_comments(&mut list.items, node.head(), false);
-            push_comments(&mut list.items, node.line(), false);
+            self.comments(&mut list.items, node.head(), false)?;
+            self.comments(&mut list.items, node.line(), false)?;
         }
         self.nested(id, |reader| {
             for item in items {
                 let item_node = reader.node(*item);
-                push_comments(&mut list.items, item_node.head(), false);
-                push_comments(&mut list.items, item_node.line(), true);
+                reader.comments(&mut list.items, item_node.head(), false)?;
+                reader.comments(&mut list.items, item_node.line(), true)?;
                 let value = reader.value(*item, false)?;
                 list.items.push(ListItem::Value(value));
-                push_comments(&mut list.items, item_node.foot(), false);
+                reader.comments(&mut list.items, item_node.foot(), false)?;
             }
             Ok(())
         })?;
         if own_comments {
-            push_comments(&mut list.items, node.foot(), false);
+            self.comments(&mut list.items, node.foot(), false)?;
         }
         Ok(list)
     }
 
     fn value(&mut self, id: NodeId, own_comments: bool) -> Result<Value> {
-        self.budget = self.budget.checked_sub(1).ok_or_else(|| {
-            self.error(
-                id,
-                ErrorKind::Limit,
-                "too many values once aliases are expanded",
-            )
-        })?;
+        self.spend(1)
+            .map_err(|error| error.at_line(self.node(id).mark.line))?;
         if !self.open.is_empty() {
             self.copy_text(id)?;
         }
@@ -284,14 +310,38 @@ impl<'d, 'a> Reader<'d, 'a> {
             _ => 0,
         };
         let size = text + node.head().len() + node.line().len() + node.foot().len();
-        self.expansion = self.expansion.checked_sub(size).ok_or_else(|| {
-            let message = format!(
-                "aliases stand for more than {} MiB of text",
-                limits::EXPANSION >> 20
-            );
-            self.error(id, ErrorKind::Limit, message)
-                .advise("write fewer aliases of long texts")
-        })?;
+        self.expansion = self
+            .expansion
+            .checked_sub(size)
+            .ok_or_else(|| limits::too_much_text().at_line(self.node(id).mark.line))?;
+        Ok(())
+    }
+
+    /// Takes into account that values or comments are made.
+    fn spend(&mut self, count: usize) -> Result<()> {
+        self.budget = self
+            .budget
+            .checked_sub(count)
+            .ok_or_else(limits::too_many)?;
+        Ok(())
+    }
+
+    /// Appends one item for each line of a comment; blank lines are dropped,
+    /// and so is the `#` in front (sops-format §8.1).
+    fn comments<T: FromComment>(
+        &mut self,
+        items: &mut Vec<T>,
+        text: &str,
+        inline: bool,
+    ) -> Result<()> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        for line in text.split('\n').filter(|line| !line.is_empty()) {
+            self.spend(1)?;
+            let text = Text::from(line.strip_prefix('#').unwrap_or(line));
+            items.push(T::from_comment(Comment { text, inline }));
+        }
         Ok(())
     }
 
@@ -313,7 +363,7 @@ impl<'d, 'a> Reader<'d, 'a> {
 
     fn nested(&mut self, id: NodeId, content: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         if self.depth >= limits::DEPTH {
-            return Err(self.error(id, ErrorKind::Limit, "nested too deeply"));
+            return Err(limits::too_deep().at_line(self.node(id).mark.line));
         }
         self.depth += 1;
         let result = content(self);
@@ -421,17 +471,5 @@ impl FromComment for MappingItem {
 impl FromComment for ListItem {
     fn from_comment(comment: Comment) -> Self {
         ListItem::Comment(comment)
-    }
-}
-
-/// One item for each line of a comment; blank lines are dropped, and so is
-/// the `#` in front (sops-format §8.1).
-fn push_comments<T: FromComment>(items: &mut Vec<T>, text: &str, inline: bool) {
-    if text.is_empty() {
-        return;
-    }
-    for line in text.split('\n').filter(|line| !line.is_empty()) {
-        let text = Text::from(line.strip_prefix('#').unwrap_or(line));
-        items.push(T::from_comment(Comment { text, inline }));
     }
 }

@@ -171,3 +171,35 @@ fn writes_what_sops_writes() {
         );
     }
 }
+
+/// As sops 3.11.0 and 3.13.2 do: in the first document.
+#[test]
+fn under_a_merge_key_there_are_mappings() {
+    for good in [
+        "<<: {}\n",
+        "<<: []\n",
+        "a: &x {c: d}\n<<: *x\n",
+        "a: &x {c: d}\n<<: [*x, {e: f}]\n",
+        "\"<<\": x\n",
+        "!!str <<: x\n",
+        "a: &k <<\nb: {*k : x}\n",
+        "a: b\n---\n<<: x\n",
+    ] {
+        assert!(read(good.as_bytes()).is_ok(), "{good}");
+    }
+    for bad in [
+        "<<: null\n",
+        "<<:\n",
+        "<<: x\n",
+        "!!merge \"<<\": x\n",
+        "<<: [x]\n",
+        "<<: [[]]\n",
+        "n: [{<<: x}]\n",
+        "a: &x y\n<<: *x\n",
+        "a: &x [{c: d}]\n<<: *x\n",
+    ] {
+        let error = read(bad.as_bytes()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Syntax, "{bad}");
+        assert!(error.message().contains("under <<"), "{error}");
+    }
+}
