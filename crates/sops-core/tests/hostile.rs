@@ -478,10 +478,8 @@ fn values_of_other_types_become_texts() {
         r#"{"s": {"a": true, "b": 1.5, "c": 1000000.0, "d": -1}}"#,
         Format::Json,
     );
-    let options = EncryptOptions {
-        format: Some(Format::Ini),
-        ..options(Rule::EncryptedRegex("a|c".into()))
-    };
+    let mut options = options(Rule::EncryptedRegex("a|c".into()));
+    options.format = Some(Format::Ini);
     let encrypted = json.encrypt(&options, &Keyring::new()).unwrap();
     let text = String::from_utf8_lossy(&encrypted);
     assert!(!text.contains("type:bool") && !text.contains("type:float"));

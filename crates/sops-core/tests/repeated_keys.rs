@@ -11,11 +11,8 @@ use support::keyring;
 
 const RECIPIENT: &str = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";
 
-fn encrypt(plain: &str, format: Format, options: EncryptOptions) -> String {
-    let options = EncryptOptions {
-        key_groups: vec![vec![RECIPIENT.parse().unwrap()]],
-        ..options
-    };
+fn encrypt(plain: &str, format: Format, mut options: EncryptOptions) -> String {
+    options.key_groups = vec![vec![RECIPIENT.parse().unwrap()]];
     let plain = Document::<Plain>::parse_plain(plain.as_bytes(), format).unwrap();
     String::from_utf8(plain.encrypt(&options, &Keyring::new()).unwrap()).unwrap()
 }
@@ -171,10 +168,8 @@ fn a_mapping_that_was_cut_in_two() {
 fn clear_values_under_a_key_that_is_there() {
     let plain = "# why\nsecret: x\nclear_unencrypted: y\nother_unencrypted: z\n";
     let repeat = |mac_only_encrypted| {
-        let options = EncryptOptions {
-            mac_only_encrypted,
-            ..EncryptOptions::default()
-        };
+        let mut options = EncryptOptions::default();
+        options.mac_only_encrypted = mac_only_encrypted;
         let file = encrypt(&format!("a: b\n---\n{plain}"), Format::Yaml, options);
         warnings(
             &file.replacen("other_unencrypted", "clear_unencrypted", 1),
@@ -185,10 +180,8 @@ fn clear_values_under_a_key_that_is_there() {
     assert_eq!(repeat(true), ["uncovered clear_unencrypted"]);
 
     // The rule goes by comments: one key has values of both kinds.
-    let options = EncryptOptions {
-        rule: Rule::EncryptedCommentRegex("why".into()),
-        ..EncryptOptions::default()
-    };
+    let mut options = EncryptOptions::default();
+    options.rule = Rule::EncryptedCommentRegex("why".into());
     let file = encrypt(&format!("a: b\n---\n{plain}"), Format::Yaml, options);
     let renamed = file.replacen("other_unencrypted", "secret", 1);
     assert_eq!(warnings(&renamed, Format::Yaml), ["uncovered secret"]);
