@@ -383,6 +383,7 @@ results:
     let run = folder.program().stdin(Cursor::new(input)).run();
     assert_eq!(run.code, 1);
     assert_snapshot!(run.stderr, @r#"
+    warning: generator items[1] of the ResourceList: files[0]: "c.enc.env": C: an empty value, which is never encrypted: anybody may have put it there
     error: 2 generators failed
       generator "gen": files[0]: cannot read "none.enc.yaml": no such file or directory
       generator items[2] of the ResourceList: neither `files` nor `secretFrom` is there
