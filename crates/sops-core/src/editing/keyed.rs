@@ -77,7 +77,7 @@ impl<State: Keyed> Document<State> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Encrypt`] where there is no such group.
+    /// [`ErrorKind::Encrypt`](crate::ErrorKind::Encrypt) where there is no such group.
     pub fn add_recipient(&mut self, group: usize, recipient: Recipient) -> Result<bool> {
         self.state_mut().recipients_mut().add(group, recipient)
     }
@@ -122,7 +122,7 @@ impl<State: Keyed> Document<State> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Encrypt`] for groups without recipients and for a
+    /// [`ErrorKind::Encrypt`](crate::ErrorKind::Encrypt) for groups without recipients and for a
     /// threshold that cannot be.
     pub fn wanted(&mut self) -> Result<Vec<Wanted>> {
         self.state_mut().recipients_mut().wanted()
@@ -132,7 +132,7 @@ impl<State: Keyed> Document<State> {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Encrypt`] where no such recipient is, or the key is of
+    /// [`ErrorKind::Encrypt`](crate::ErrorKind::Encrypt) where no such recipient is, or the key is of
     /// another kind or empty.
     pub fn supply(&mut self, at: Position, key: WrappedKey) -> Result<()> {
         self.state_mut().recipients_mut().supply(at, key)
