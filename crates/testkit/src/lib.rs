@@ -4,7 +4,9 @@
 //! | room | what lives there |
 //! |---|---|
 //! | [`files`] | where test data is |
+//! | [`key_service`] | what every `KeyService` must do |
 //! | [`sources`] | the source text itself: modules, and who uses whom |
 
 pub mod files;
+pub mod key_service;
 pub mod sources;
