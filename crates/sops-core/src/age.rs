@@ -255,6 +255,4 @@ impl fmt::Debug for Age {
 }
 
 #[cfg(test)]
-mod report_tests;
-#[cfg(test)]
 mod tests;

@@ -1,6 +1,8 @@
 //! The `ENC[…]` text and its AES-GCM (sops-format §4).
 
-use std::{borrow::Cow, fmt};
+mod sealed;
+
+use std::borrow::Cow;
 
 use aes_gcm::{
     AeadInPlace, AesGcm, KeyInit,
@@ -20,12 +22,13 @@ use go_yaml::{Timestamp, number};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
+pub use sealed::Sealed;
+
 use crate::{limits, tree::Value};
+use sealed::PREFIX;
 
 /// Bytes of the nonces that sops writes. AES-GCM is at home with 12.
 pub(crate) const NONCE_SIZE: usize = 32;
-
-const PREFIX: &[u8] = b"ENC[AES256_GCM,data:";
 
 /// As Go decodes it: padding required, unused bits of any value.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -34,89 +37,6 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true)
         .with_decode_padding_mode(DecodePaddingMode::RequireCanonical),
 );
-
-/// The parts of an `ENC[…]` text, still in base64.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Sealed<'a> {
-    data: &'a [u8],
-    nonce: &'a [u8],
-    tag: &'a [u8],
-    kind: &'a [u8],
-}
-
-impl fmt::Debug for Sealed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Sealed(…)")
-    }
-}
-
-impl<'a> Sealed<'a> {
-    /// Takes an `ENC[…]` text apart; `None` where it does not match as a
-    /// whole. Where a separator repeats, its last place counts, as in sops's
-    /// greedy pattern; but text after the closing bracket, which sops
-    /// ignores, is refused.
-    ///
-    /// ```
-    /// use sops_core::cipher::Sealed;
-    /// assert!(Sealed::parse(b"ENC[AES256_GCM,data:eA==,iv:eA==,tag:eA==,type:str]").is_some());
-    /// assert!(Sealed::parse(b"ENC[AES256_GCM,data:,iv:eA==,tag:eA==,type:str]").is_none());
-    /// assert!(Sealed::parse(b"ENC[AES256_GCM,data:eA==,iv:eA==,tag:eA==,type:str]x").is_none());
-    /// ```
-    pub fn parse(text: &'a [u8]) -> Option<Self> {
-        let rest = text.strip_prefix(PREFIX)?.strip_suffix(b"]")?;
-        if rest.contains(&b'\n') {
-            return None;
-        }
-        let (rest, kind) = split_last(rest, b",type:")?;
-        let (rest, tag) = split_last(rest, b",tag:")?;
-        let (data, nonce) = split_last(rest, b",iv:")?;
-        Some(Sealed {
-            data,
-            nonce,
-            tag,
-            kind,
-        })
-    }
-
-    /// The type that it names, which nothing authenticates: `str`, `int`, ….
-    pub(crate) fn kind(&self) -> &'a [u8] {
-        self.kind
-    }
-}
-
-/// Splits at the last place of `separator` that leaves something on both
-/// sides.
-fn split_last<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let (&first, _) = separator.split_first()?;
-    let mut end = text.len();
-    loop {
-        let at = last_position(text.get(..end)?, first)?;
-        if at == 0 {
-            return None;
-        }
-        match text.get(at..)?.strip_prefix(separator) {
-            Some(behind) if !behind.is_empty() => return Some((text.get(..at)?, behind)),
-            _ => end = at,
-        }
-    }
-}
-
-/// Where a byte stands last. Eight bytes are looked at as one number.
-fn last_position(bytes: &[u8], wanted: u8) -> Option<usize> {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const TOPS: u64 = u64::from_ne_bytes([0x80; 8]);
-    let is_wanted = |b: &u8| *b == wanted;
-    let (rest, blocks) = bytes.as_rchunks();
-    for (number, block) in blocks.iter().enumerate().rev() {
-        let word = u64::from_le_bytes(*block) ^ (ONES * u64::from(wanted));
-        if word.wrapping_sub(ONES) & !word & TOPS != 0
-            && let Some(found) = block.iter().rposition(is_wanted)
-        {
-            return Some(rest.len() + 8 * number + found);
-        }
-    }
-    rest.iter().rposition(is_wanted)
-}
 
 /// Why a value could not be decrypted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -373,6 +293,19 @@ fn decode_short<'r>(text: &[u8], room: &'r mut [u8]) -> Option<Cow<'r, [u8]>> {
     }
 }
 
+/// How `ENC[…]` names the type of a value; `None` for what is never
+/// encrypted.
+pub(crate) fn kind_of(value: &Value) -> Option<&'static str> {
+    Some(match value {
+        Value::String(_) => "str",
+        Value::Int(_) => "int",
+        Value::Float(_) => "float",
+        Value::Bool(_) => "bool",
+        Value::Time(_) => "time",
+        Value::Null | Value::Mapping(_) | Value::List(_) => return None,
+    })
+}
+
 /// The bytes as a value of the type that the `ENC[…]` text names. That name
 /// is not authenticated.
 fn typed(bytes: Vec<u8>, kind: &[u8]) -> Result<Opened, Failure> {
@@ -413,8 +346,4 @@ pub(crate) fn parse_bool(text: &str) -> Option<bool> {
 }
 
 #[cfg(test)]
-#[path = "cipher_tests.rs"]
 mod tests;
-#[cfg(test)]
-#[path = "cipher_vectors.rs"]
-mod vectors;

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Error, ErrorKind, Format, Result,
-    cipher::{Cipher, Failure, NONCE_SIZE, Opened, Sealed},
+    cipher::{Cipher, Failure, NONCE_SIZE, Opened, Sealed, kind_of},
     format,
     keys::DataKey,
     limits,
@@ -77,19 +77,6 @@ impl Nonces {
     pub(crate) fn copy(&self) -> Self {
         Nonces(self.0.clone())
     }
-}
-
-/// How `ENC[…]` names the type of a value; `None` for what is never
-/// encrypted.
-pub(crate) fn kind_of(value: &Value) -> Option<&'static str> {
-    Some(match value {
-        Value::String(_) => "str",
-        Value::Int(_) => "int",
-        Value::Float(_) => "float",
-        Value::Bool(_) => "bool",
-        Value::Time(_) => "time",
-        Value::Null | Value::Mapping(_) | Value::List(_) => return None,
-    })
 }
 
 /// The cipher for a data key.

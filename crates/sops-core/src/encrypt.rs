@@ -6,8 +6,8 @@ use zeroize::Zeroizing;
 
 use crate::{
     Error, ErrorKind, Format, Result, Style, Timestamp,
-    cipher::{Cipher, NONCE_SIZE},
-    decrypt::{self, Nonces, check_mac, kind_of},
+    cipher::{Cipher, NONCE_SIZE, kind_of},
+    decrypt::{self, Nonces, check_mac},
     format,
     keys::{DataKey, Recipient},
     mac::{Mac, with_plaintext},
@@ -303,13 +303,34 @@ fn seal_bytes(
         Some(nonce) => nonce,
         None => {
             let mut nonce = [0; NONCE_SIZE];
-            getrandom::getrandom(&mut nonce).map_err(|why| {
-                error("the operating system gave no randomness").because(why.to_string())
-            })?;
+            fill_randomly(&mut nonce)?;
             nonce
         }
     };
     cipher
         .seal(plaintext, kind, aad, &nonce)
         .ok_or_else(|| error("a value is too large to encrypt"))
+}
+
+impl DataKey {
+    /// A new key of 32 bytes from the operating system's generator.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Encrypt`] where the system has no randomness to give.
+    pub fn generate() -> Result<Self> {
+        let mut key = Zeroizing::new(vec![0; 32]);
+        fill_randomly(&mut key)?;
+        Ok(DataKey(key))
+    }
+}
+
+fn fill_randomly(bytes: &mut [u8]) -> Result<()> {
+    getrandom::getrandom(bytes).map_err(|why| {
+        Error::new(
+            ErrorKind::Encrypt,
+            "the operating system gave no randomness",
+        )
+        .because(why.to_string())
+    })
 }

@@ -1,5 +1,7 @@
 //! The one public error.
 
+mod limit;
+
 use std::{fmt, sync::Arc};
 
 use crate::keys::Report;

@@ -208,6 +208,7 @@ mod encrypt;
 mod error;
 pub mod foreign;
 pub mod format;
+mod keyring;
 pub mod keys;
 pub mod limits;
 mod mac;
@@ -229,7 +230,7 @@ pub use encrypt::EncryptOptions;
 pub use error::{Error, ErrorKind, Result};
 pub use format::{Format, Style};
 pub use go_yaml::Timestamp;
-pub use keys::Keyring;
+pub use keyring::{Keyring, Opening};
 pub use placeholder::{Placeholders, Slot};
 pub use warning::{Warning, WarningKind};
 

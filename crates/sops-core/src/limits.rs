@@ -3,11 +3,6 @@
 //! The numbers are far above what real files need and far below what hurts a
 //! repo-server that renders many applications at once.
 
-use crate::{
-    Error, ErrorKind,
-    keys::{Effort, KeyError, Reason},
-};
-
 /// Bytes of one file: 64 MiB. Kubernetes refuses Secrets above 1 MiB and git
 /// hosts refuse files above 100 MB; a tree takes some ten times its text.
 pub const FILE_SIZE: usize = 64 << 20;
@@ -132,89 +127,3 @@ pub const COMMAND_RUNS: usize = 64;
 
 /// Questions to a person for one file: 16.
 pub const QUESTIONS: usize = 16;
-
-/// The error for a file beyond [`FILE_SIZE`].
-pub(crate) fn too_large() -> Error {
-    let message = format!("the file has more than {} MiB", FILE_SIZE >> 20);
-    Error::new(ErrorKind::Limit, message)
-        .advise("split the file; or encrypt an archive with age itself, and its key with sops")
-}
-
-/// The error for data beyond [`DEPTH`].
-pub(crate) fn too_deep() -> Error {
-    let message = format!("mappings and lists are nested more than {DEPTH} levels deep");
-    Error::new(ErrorKind::Limit, message)
-        .advise("flatten the structure; no configuration needs this depth")
-}
-
-/// The error for data beyond [`NODES`].
-pub(crate) fn too_many() -> Error {
-    let message = format!("the file has more than {NODES} values and comments, aliases expanded");
-    Error::new(ErrorKind::Limit, message).advise("split the file")
-}
-
-/// The error for aliases beyond [`EXPANSION`].
-pub(crate) fn too_much_text() -> Error {
-    let message = format!(
-        "aliases stand for more than {} MiB of text",
-        EXPANSION >> 20
-    );
-    Error::new(ErrorKind::Limit, message).advise("write fewer aliases of long texts")
-}
-
-/// The error for key paths beyond [`PATHS`].
-pub(crate) fn paths_too_long() -> Error {
-    let message = format!(
-        "the key paths of all values have more than {} MiB",
-        PATHS >> 20
-    );
-    Error::new(ErrorKind::Limit, message).advise("use shorter keys, or split the file")
-}
-
-/// The error for output beyond [`OUTPUT`].
-pub(crate) fn too_much_output() -> Error {
-    let message = format!("the result has more than {} MiB", OUTPUT >> 20);
-    Error::new(ErrorKind::Limit, message)
-        .advise("use less nesting or shorter keys, or split the file")
-}
-
-/// The error for a rule beyond [`RULE_WORK`].
-pub(crate) fn too_much_matching() -> Error {
-    let message = "the file's rule is too complex for keys or comments as long as these";
-    Error::new(ErrorKind::Limit, message)
-        .advise("shorten the key, or write a simpler regular expression in .sops.yaml")
-}
-
-/// The error for a `mac` beyond [`MAC_SIZE`].
-pub(crate) fn mac_too_long() -> Error {
-    let message = format!("more than {MAC_SIZE} bytes, which no MAC has");
-    Error::new(ErrorKind::Limit, message)
-        .at_key("sops.mac")
-        .advise("restore the file from version control: it was changed after it was encrypted")
-}
-
-/// How many attempts of this effort one file may cost.
-pub(crate) fn attempts(effort: Effort) -> usize {
-    match effort {
-        Effort::AtHand => usize::MAX,
-        Effort::Command => COMMAND_RUNS,
-        Effort::Network => REMOTE_CALLS,
-        Effort::Person => QUESTIONS,
-    }
-}
-
-/// What comes of a key for which no attempt was left.
-pub(crate) fn too_many_attempts(effort: Effort) -> KeyError {
-    let what = match effort {
-        Effort::AtHand => "attempts",
-        Effort::Command => "programs to run",
-        Effort::Network => "remote calls",
-        Effort::Person => "questions",
-    };
-    let most = attempts(effort);
-    KeyError::new(
-        Reason::Refused,
-        format!("more than {most} {what} for one file"),
-    )
-    .advise("encrypt to fewer recipients: people and clusters can share a key")
-}

@@ -119,6 +119,16 @@ impl From<Vec<WrappedKey>> for KeyGroup {
     }
 }
 
+/// Where a wrapped key stands in the metadata.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[non_exhaustive]
+pub struct Position {
+    /// The key group, counted from 0.
+    pub group: usize,
+    /// The key of that group, counted from 0.
+    pub key: usize,
+}
+
 /// The fields of an entry of this kind.
 fn fields(kind: KeyKind) -> &'static [&'static str] {
     match kind {

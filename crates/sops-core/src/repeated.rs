@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::{
-    decrypt::kind_of,
+    cipher::kind_of,
     tree::{Mapping, MappingItem, Text, Value},
 };
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::{Zeroizing, optimization_barrier};
 
-use crate::{Result, limits};
+use crate::limits;
 
 /// Wipes a buffer, its spare room included, as `zeroize` does for a `Vec`;
 /// but not byte by byte.
@@ -14,6 +14,9 @@ pub(crate) fn wipe(bytes: &mut Vec<u8>) {
     optimization_barrier(bytes.as_slice());
     bytes.clear();
 }
+
+/// More than [`limits::OUTPUT`] bytes were to be written.
+pub(crate) struct Full;
 
 /// Bytes that may be secret. Unlike a bare `Vec`, it wipes the old memory
 /// when it grows; the rest is wiped when it is dropped.
@@ -57,12 +60,9 @@ impl SecretBuf {
 
     /// # Errors
     ///
-    /// [`ErrorKind::Limit`] where something had no room.
-    pub(crate) fn check_room(&self) -> Result<()> {
-        if !self.full {
-            return Ok(());
-        }
-        Err(limits::too_much_output())
+    /// [`Full`] where something had no room.
+    pub(crate) fn check_room(&self) -> Result<(), Full> {
+        if self.full { Err(Full) } else { Ok(()) }
     }
 
     /// Appends the UTF-8 bytes of one character.

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use crate::{
-    Result, limits,
+    Error, Result, limits,
     repeated::{Repeated, Values},
     selection::{Scope, Selection},
     shown::push_printable,
@@ -247,7 +247,7 @@ impl<V: Visitor> Walk<'_, V> {
             }
             Value::Mapping(_) | Value::List(_) => {
                 if self.depth == limits::DEPTH {
-                    return Err(limits::too_deep());
+                    return Err(Error::too_deep());
                 }
                 self.depth += 1;
                 let inside = self.selection.enter(scope, key);
@@ -279,7 +279,7 @@ impl<V: Visitor> Walk<'_, V> {
         if !self.selection.is_exhausted() {
             return Ok(());
         }
-        Err(limits::too_much_matching().at_key(path.render()))
+        Err(Error::too_much_matching().at_key(path.render()))
     }
 
     /// Takes into account that the path is bound to a value.
@@ -290,7 +290,7 @@ impl<V: Visitor> Walk<'_, V> {
         if self.authenticated <= limits::PATHS {
             return Ok(());
         }
-        Err(limits::paths_too_long())
+        Err(Error::paths_too_long())
     }
 
     fn comment(

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::{Age, Callbacks};
-use crate::keys::{Found, Keyring};
+use crate::{Keyring, keys::Found};
 
 impl Default for Keyring {
     fn default() -> Self {

@@ -1,5 +1,7 @@
 //! The keyring: sources, kinds, key groups, secrets.
 
+mod report;
+
 use std::{
     ffi::OsString,
     fs,
@@ -17,7 +19,9 @@ use zeroize::Zeroizing;
 
 use super::*;
 use crate::{
-    keys::{DataKey, Flaw, Found, KeyKind, Keyring, Outcome, Recipient, WrappedKey, opens_mac},
+    Keyring,
+    keyring::opens_mac,
+    keys::{DataKey, Flaw, Found, KeyKind, Outcome, Recipient, WrappedKey},
     metadata::{KeyGroup, Metadata},
 };
 

@@ -13,7 +13,10 @@ use super::{
     identity::Words,
     source::{Kind, Source},
 };
-use crate::keys::{Found, Keyring, Location};
+use crate::{
+    Keyring,
+    keys::{Found, Location},
+};
 
 const AGE_FILE: Kind = Kind::Age(Words::One);
 

@@ -4,8 +4,8 @@
 use super::{Editing, Recipients, Rekeying, Wanted};
 use crate::{
     Document, Keyring, Result,
-    keys::{DataKey, Position, Recipient, WrappedKey},
-    metadata::Metadata,
+    keys::{DataKey, Recipient, WrappedKey},
+    metadata::{Metadata, Position},
 };
 
 /// States that know the data key, so that recipients can be changed.

@@ -19,7 +19,7 @@ fn check(path: &[Step]) -> Result<()> {
             .advise(r#"write it as in '["a"]["b"][0]'"#));
     }
     if path.len() > limits::DEPTH {
-        return Err(crate::limits::too_deep());
+        return Err(Error::too_deep());
     }
     Ok(())
 }

@@ -7,9 +7,9 @@ use zeroize::Zeroizing;
 
 use crate::{
     Error, ErrorKind, Keyring, Result, Timestamp,
-    keys::{DataKey, KeyError, Position, Reason, Recipient, Secret, WrappedKey, shamir},
+    keys::{DataKey, KeyError, Reason, Recipient, Secret, WrappedKey, shamir},
     limits,
-    metadata::KeyGroup,
+    metadata::{KeyGroup, Position},
     shown::shorten,
 };
 

@@ -40,7 +40,7 @@ impl Document<Encrypted> {
     }
 
     /// As [`edit`](Self::edit), with a data key that was opened elsewhere: by
-    /// the steps of an [`Opening`](crate::keys::Opening), for instance.
+    /// the steps of an [`Opening`](crate::Opening), for instance.
     ///
     /// # Errors
     ///

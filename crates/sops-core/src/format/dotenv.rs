@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::{Style, emit_error, first_document, flat, not_encrypted, syntax_error};
 use crate::{
-    Result, limits,
+    Error, Result, limits,
     secret::SecretBuf,
     shown::push_printable,
     tree::{Comment, Mapping, MappingItem, Text, Value},
@@ -24,7 +24,7 @@ pub(crate) fn read(text: &[u8]) -> Result<Vec<Mapping>> {
     let mut at = 0;
     for line in text.split(|b| *b == b'\n') {
         if mapping.items.len() == limits::NODES {
-            return Err(limits::too_many());
+            return Err(Error::too_many());
         }
         if let Some(comment) = line.strip_prefix(b"#") {
             mapping.items.push(MappingItem::Comment(Comment {

@@ -124,7 +124,7 @@ fn split(path: &[u8]) -> Result<(&[u8], Vec<Step<'_>>)> {
     let mut steps = Vec::new();
     while !rest.is_empty() {
         if steps.len() == limits::DEPTH {
-            return Err(limits::too_deep());
+            return Err(Error::too_deep());
         }
         let is_map = rest.starts_with(MAP.as_bytes());
         let prefix = if is_map { MAP.len() } else { LIST.len() };

@@ -4,10 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::{
-    Advice, Found, KeyKind, KeyService, Location, Opening, Outcome, Place, WrappedKey,
-    opening::Group,
-};
+use super::{Found, KeyKind, Location, Outcome, Place, WrappedKey};
 use crate::shown::{printable, shorten};
 
 /// Why the data key of a file could not be opened: what came of each
@@ -58,23 +55,26 @@ pub struct RecipientReport {
 }
 
 impl Report {
-    pub(super) fn new(
-        opening: &Opening<'_>,
+    /// A report on these groups. `choose` gives the advice for a report that
+    /// has none yet.
+    pub(crate) fn new(
+        needed: usize,
+        groups: Vec<GroupReport>,
         places: Vec<Place>,
-        services: &[Box<dyn KeyService>],
+        choose: impl Fn(&Report) -> String,
     ) -> Self {
         let mut report = Report {
             summary: String::new(),
-            needed: opening.needed,
-            opened: opening.opened(),
-            groups: opening.groups.iter().map(GroupReport::new).collect(),
+            needed,
+            opened: groups.iter().filter(|group| group.opened).count(),
+            groups,
             places,
             advice: String::new(),
             public_advice: String::new(),
         };
         report.summary = report.summarize();
-        report.public_advice = report.clone().without_details().choose_advice(services);
-        report.advice = report.choose_advice(services);
+        report.public_advice = choose(&report.clone().without_details());
+        report.advice = choose(&report);
         report
     }
 
@@ -133,38 +133,6 @@ impl Report {
         self
     }
 
-    /// What is broken comes before what is missing, and the word of whoever
-    /// was asked before a guess.
-    fn choose_advice(&self, services: &[Box<dyn KeyService>]) -> String {
-        if self.recipients().next().is_none() {
-            return "restore the file from version control: its `sops` block lists no keys".into();
-        }
-        if self.opened >= self.needed {
-            return "restore the file from version control: its wrapped keys are not of one \
-                    encryption"
-                .into();
-        }
-        let advice: Vec<Advice> = services.iter().filter_map(|s| s.advice(self)).collect();
-        let mend = advice.iter().find(|a| matches!(a, Advice::Mend(_)));
-        if let Some(advice) = mend {
-            return advice.text().into();
-        }
-        let closed = self.groups.iter().filter(|group| !group.opened);
-        let failure = closed
-            .flat_map(|group| &group.recipients)
-            .find_map(|recipient| match &recipient.outcome {
-                Outcome::Failed { why } => why.advice(),
-                _ => None,
-            });
-        match (failure, advice.first()) {
-            (Some(advice), _) => advice.into(),
-            (None, Some(advice)) => advice.text().into(),
-            (None, None) => "have somebody who can open the file add a recipient whose key is \
-                             at hand here"
-                .into(),
-        }
-    }
-
     /// All recipients, in the order of the file.
     pub fn recipients(&self) -> impl Iterator<Item = &RecipientReport> {
         self.groups.iter().flat_map(|group| &group.recipients)
@@ -190,20 +158,8 @@ impl Report {
     }
 }
 
-impl GroupReport {
-    fn new(group: &Group<'_>) -> Self {
-        let recipients = group.keys.iter().zip(&group.answers);
-        GroupReport {
-            opened: group.opened(),
-            recipients: recipients
-                .map(|(key, answer)| RecipientReport::new(key, answer.outcome(), answer.needs()))
-                .collect(),
-        }
-    }
-}
-
 impl RecipientReport {
-    fn new(key: &WrappedKey, outcome: Outcome, needs: Option<&str>) -> Self {
+    pub(crate) fn new(key: &WrappedKey, outcome: Outcome, needs: Option<&str>) -> Self {
         let kind = key.kind();
         RecipientReport {
             kind,

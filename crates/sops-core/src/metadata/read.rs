@@ -55,7 +55,7 @@ impl Metadata {
         }
         let mac = block.text("mac")?;
         if mac.len() > limits::MAC_SIZE {
-            return Err(limits::mac_too_long());
+            return Err(Error::mac_too_long());
         }
         Ok(Metadata {
             key_groups,

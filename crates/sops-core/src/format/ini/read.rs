@@ -30,7 +30,7 @@ pub(crate) fn read(text: &[u8]) -> Result<Vec<Mapping>> {
     let mut nodes = 0;
     while let Some(line) = reader.line() {
         if nodes == limits::NODES {
-            return Err(limits::too_many());
+            return Err(Error::too_many());
         }
         nodes += 1;
         let line = trim_start(line);

@@ -30,7 +30,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Tree> {
     let documents = go_yaml::parse(&text, &bounds).map_err(|error| {
         let why = match (error.is_limit, error.message.as_str()) {
             (false, message) => Error::new(ErrorKind::Syntax, format!("not valid YAML: {message}")),
-            (true, "nested too deeply") => limits::too_deep(),
+            (true, "nested too deeply") => Error::too_deep(),
             (true, message) => {
                 Error::new(ErrorKind::Limit, message).advise("split the file, or simplify it")
             }
@@ -313,16 +313,13 @@ impl<'d, 'a> Reader<'d, 'a> {
         self.expansion = self
             .expansion
             .checked_sub(size)
-            .ok_or_else(|| limits::too_much_text().at_line(self.node(id).mark.line))?;
+            .ok_or_else(|| Error::too_much_text().at_line(self.node(id).mark.line))?;
         Ok(())
     }
 
     /// Takes into account that values or comments are made.
     fn spend(&mut self, count: usize) -> Result<()> {
-        self.budget = self
-            .budget
-            .checked_sub(count)
-            .ok_or_else(limits::too_many)?;
+        self.budget = self.budget.checked_sub(count).ok_or_else(Error::too_many)?;
         Ok(())
     }
 
@@ -363,7 +360,7 @@ impl<'d, 'a> Reader<'d, 'a> {
 
     fn nested(&mut self, id: NodeId, content: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         if self.depth >= limits::DEPTH {
-            return Err(limits::too_deep().at_line(self.node(id).mark.line));
+            return Err(Error::too_deep().at_line(self.node(id).mark.line));
         }
         self.depth += 1;
         let result = content(self);

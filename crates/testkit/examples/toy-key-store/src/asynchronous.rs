@@ -1,5 +1,5 @@
 //! The same store, for programs that await: between the steps of
-//! [`Opening`](sops_core::keys::Opening) the answer may take as long as it
+//! [`Opening`](sops_core::Opening) the answer may take as long as it
 //! likes, and nothing of SOPS blocks a thread.
 
 use std::{

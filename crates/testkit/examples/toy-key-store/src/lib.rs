@@ -13,7 +13,7 @@
 //!   asks it whenever a file names the store. Synchronous, and all that most
 //!   programs need.
 //! * [`asynchronous`] asks the store between the steps of an
-//!   [`Opening`](sops_core::keys::Opening), and awaits the answers.
+//!   [`Opening`](sops_core::Opening), and awaits the answers.
 
 pub mod asynchronous;
 mod store;

@@ -1,0 +1,516 @@
+//! Files made to hurt: each bound of `limits` has its own error, and the
+//! deepest file that is accepted fits on the stack of a thread.
+
+use std::thread;
+
+use sops_core::{
+    Document, EncryptOptions, Error, ErrorKind, Format, Keyring, Plain, Style, limits,
+    metadata::Rule,
+    tree::{Mapping, Tree, Value},
+};
+
+use crate::support::keyring;
+
+const RECIPIENT: &str = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";
+
+const FORMATS: [Format; 5] = [
+    Format::Yaml,
+    Format::Json,
+    Format::Dotenv,
+    Format::Ini,
+    Format::Binary,
+];
+
+fn options(rule: Rule) -> EncryptOptions {
+    EncryptOptions::new([sops_core::keys::Recipient::age(RECIPIENT)]).with_rule(rule)
+}
+
+fn error(text: &str, format: Format) -> Error {
+    match Document::parse_plain(text.as_bytes(), format) {
+        Ok(_) => panic!("accepted: {:.60}", text),
+        Err(error) => error,
+    }
+}
+
+/// The text is refused as being too much of this.
+fn too_much(text: &str, format: Format, of: &str) {
+    let error = error(text, format);
+    assert_eq!(error.kind(), ErrorKind::Limit, "{text:.60}: {error}");
+    assert!(error.to_string().contains(of), "{text:.60}: {error}");
+}
+
+/// One document for each level of a billion laughs, or all in one mapping.
+fn laughs(level: impl Fn(usize) -> String, first: &str) -> String {
+    let mut text = first.to_owned();
+    for n in 1..10 {
+        text.push_str(&level(n));
+    }
+    text
+}
+
+fn nine(text: &str) -> String {
+    [text; 9].join(", ")
+}
+
+#[test]
+fn aliases_do_not_explode() {
+    let values = laughs(
+        |n| format!("l{n}: &l{n} [{}]\n", nine(&format!("*l{}", n - 1))),
+        "l0: &l0 [x]\n",
+    );
+    too_much(&values, Format::Yaml, "aliases expanded");
+    // To sops a merge key is a key like any other.
+    let merges = laughs(
+        |n| format!("l{n}: &l{n} {{<<: [{}]}}\n", nine(&format!("*l{}", n - 1))),
+        "l0: &l0 {x: y}\n",
+    );
+    too_much(&merges, Format::Yaml, "aliases expanded");
+    // Anchors outlive their document.
+    let documents = laughs(
+        |n| format!("---\nl: &l{n} [{}]\n", nine(&format!("*l{}", n - 1))),
+        "l: &l0 [x]\n",
+    );
+    too_much(&documents, Format::Yaml, "too many");
+    // A key is text, so nothing grows in it.
+    let keys = laughs(
+        |n| format!("? &l{n} [{}]\n: x\n", nine(&format!("*l{}", n - 1))),
+        "? &l0 [x]\n: x\n",
+    );
+    assert_eq!(error(&keys, Format::Yaml).kind(), ErrorKind::Tree);
+}
+
+#[test]
+fn aliases_of_a_long_text() {
+    let long = "x".repeat(1 << 20);
+    let values = format!("a: &a {long}\nb: [{}]\n", ["*a"; 80].join(", "));
+    too_much(&values, Format::Yaml, "MiB of text");
+    let inside = format!("a: &a [{long}]\nb: [{}]\n", ["*a"; 80].join(", "));
+    too_much(&inside, Format::Yaml, "MiB of text");
+    let comments = format!("a: &a [x] #{long}\nb: [{}]\n", ["*a"; 80].join(", "));
+    too_much(&comments, Format::Yaml, "MiB of text");
+    // The second document, where a key may be repeated.
+    let keys = format!("a: &a {long}\n---\n{}", "? *a\n: x\n".repeat(80));
+    too_much(&keys, Format::Yaml, "MiB of text");
+    // Few aliases are fine, and aliases of short texts.
+    let few = format!("a: &a {long}\nb: [{}]\n", ["*a"; 8].join(", "));
+    assert!(Document::parse_plain(few.as_bytes(), Format::Yaml).is_ok());
+
+    let escaped = format!("a: &a \"\\t{}\"\n", "x".repeat(1 << 20));
+    let documents = format!("{escaped}{}", "---\na: *a\n".repeat(400));
+    too_much(&documents, Format::Yaml, "too many nodes");
+}
+
+#[test]
+fn tag_prefixes_are_short() {
+    let text = |len: usize| format!("%TAG !a! {}\n---\na: !a!b c\n", "x".repeat(len));
+    too_much(&text(100_000), Format::Yaml, "prefix");
+    assert!(Document::parse_plain(text(60).as_bytes(), Format::Yaml).is_ok());
+}
+
+#[test]
+fn an_alias_of_what_it_is_in() {
+    for text in [
+        "a: &a [*a]\n",
+        "a: &a {b: *a}\n",
+        "&a a: *a\nb: &b {c: &d [*b]}\n",
+    ] {
+        let error = error(text, Format::Yaml);
+        assert_eq!(error.kind(), ErrorKind::Syntax, "{error}");
+        assert!(error.to_string().contains("contains it"), "{error}");
+    }
+    too_much("a: &a [*a]\n---\nb: *a\n", Format::Yaml, "levels deep");
+}
+
+#[test]
+fn depth() {
+    let n = 100_000;
+    for text in [
+        format!("a: {}", "[".repeat(n)),
+        format!("a: {}{}", "[".repeat(n), "]".repeat(n)),
+        format!("a: {}", "{a: ".repeat(n)),
+        format!("a: {}", "[a: ".repeat(n)),
+        "- ".repeat(n),
+        "? ".repeat(n),
+        "? - ".repeat(n),
+        "- ? ".repeat(n),
+    ] {
+        too_much(&text, Format::Yaml, "deep");
+    }
+    let mut block = String::new();
+    for level in 0..2_000 {
+        block.push_str(&format!("{}a:\n", " ".repeat(level)));
+    }
+    too_much(&block, Format::Yaml, "deep");
+    // Dashes at the column of their key are a level of their own.
+    let mut dashes = String::from("a:\n");
+    for level in 0..1_000 {
+        dashes.push_str(&format!("{}- a:\n", "  ".repeat(level)));
+    }
+    too_much(&dashes, Format::Yaml, "deep");
+    // Through aliases, each level of which is flat.
+    let mut aliases = String::from("l0: &l0 [x]\n");
+    for level in 1..1_000 {
+        aliases.push_str(&format!("l{level}: &l{level} [*l{}]\n", level - 1));
+    }
+    too_much(&aliases, Format::Yaml, "deep");
+
+    too_much(&format!("{{\"a\": {}", "[".repeat(n)), Format::Json, "deep");
+    too_much(&"{\"a\": ".repeat(n), Format::Json, "deep");
+
+    for text in [
+        format!("A=1\nsops_a{}=1\n", "__map_b".repeat(n)),
+        format!("A=1\nsops_a{}=1\n", "__list_0".repeat(n)),
+    ] {
+        let error = Document::parse(text.as_bytes(), Format::Dotenv).map(|_| ());
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::Limit);
+    }
+    let text = format!("[sops]\na{} = 1\n", "__map_b".repeat(n));
+    let error = Document::parse(text.as_bytes(), Format::Ini).map(|_| ());
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Limit);
+}
+
+#[test]
+fn documents_and_size() {
+    let text = |n| "---\n".repeat(n);
+    too_much(
+        &text(limits::DOCUMENTS + 1),
+        Format::Yaml,
+        "too many documents",
+    );
+    let most = Document::parse_plain(text(limits::DOCUMENTS).as_bytes(), Format::Yaml);
+    assert_eq!(most.unwrap().tree().len(), limits::DOCUMENTS);
+
+    let large = vec![b' '; limits::FILE_SIZE + 1];
+    for format in FORMATS {
+        let error = Document::parse_plain(&large, format)
+            .map(|_| ())
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Limit);
+        assert!(error.to_string().contains("64 MiB"), "{error}");
+        let error = Document::parse(&large, format).map(|_| ()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Limit);
+    }
+    // As much as is allowed is read, in one text.
+    let binary = Document::parse_plain(&large[1..], Format::Binary).unwrap();
+    assert!(binary.to_bytes(Format::Binary, &Style::default()).is_ok());
+}
+
+fn plain(text: &str, format: Format) -> Document<Plain> {
+    Document::parse_plain(text.as_bytes(), format).unwrap()
+}
+
+#[test]
+fn a_small_file_does_not_become_a_huge_one() {
+    // Every item on a line of its own, indented by its depth.
+    let items = "1, ".repeat(300_000);
+    let depth = limits::DEPTH - 10;
+    let yaml = format!("a: {}[{items}]{}", "{a: ".repeat(depth), "}".repeat(depth));
+    let document = plain(&yaml, Format::Yaml);
+    let error = document
+        .to_bytes(Format::Yaml, &Style::default())
+        .map(|_| ())
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
+    assert!(error.to_string().contains("256 MiB"), "{error}");
+    let deep = Style::default().with_json_indent(Some(8));
+    let error = document.to_bytes(Format::Json, &deep).map(|_| ());
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Limit);
+}
+
+#[test]
+fn warnings_are_bounded() {
+    let key = "é".repeat(2_000);
+    let plain = plain(&format!("? {key}\n: a: x\n"), Format::Yaml);
+    let encrypted = plain
+        .encrypt(&options(Rule::default()), &Keyring::new())
+        .unwrap();
+    let encrypted = String::from_utf8(encrypted).unwrap();
+    // Comments in clear where encrypted ones belong: sops reads such files.
+    let comments = "    # c\n".repeat(2 * limits::WARNINGS);
+    let encrypted = encrypted.replacen("\n:", &format!("\n:\n{comments}   "), 1);
+    let document = Document::parse(encrypted.as_bytes(), Format::Yaml).unwrap();
+    let document = document.decrypt(&keyring(&["age-a.txt"])).unwrap();
+    assert_eq!(document.warnings().len(), limits::WARNINGS);
+    for warning in document.warnings() {
+        assert!(warning.key_path().len() <= limits::SHOWN_PATH + '…'.len_utf8());
+    }
+}
+
+/// Reads, encrypts, decrypts, and writes in every format.
+fn everywhere(text: &str, format: Format) {
+    let plain = plain(text, format);
+    if let Ok(encrypted) = plain.encrypt(&options(Rule::default()), &Keyring::new()) {
+        let document = Document::parse(&encrypted, format).unwrap();
+        let document = document.decrypt(&keyring(&["age-a.txt"])).unwrap();
+        assert!(document.tree() == plain.tree());
+    }
+    for format in FORMATS {
+        let _ = plain.to_bytes(format, &Style::default());
+    }
+    plain.flatten();
+    let _ = plain.extract("[\"a\"]", format, &Style::default());
+    drop(plain);
+}
+
+#[test]
+fn the_deepest_file_fits_on_the_stack_of_a_thread() {
+    let deepest = |open: &str, inner: &str, close: &str| {
+        // One level less for each that the format needs itself.
+        (1..=limits::DEPTH)
+            .rev()
+            .map(|n| format!("{}{inner}{}", open.repeat(n), close.repeat(n)))
+            .find(|text| Document::parse_plain(text.as_bytes(), Format::Yaml).is_ok())
+            .unwrap()
+    };
+    let mut block = String::new();
+    for level in 0..limits::DEPTH {
+        block.push_str(&format!("{}a:\n", " ".repeat(level)));
+    }
+    let mut aliases = String::from("l0: &l0 [x]\n");
+    for level in 1..limits::DEPTH - 1 {
+        aliases.push_str(&format!("l{level}: &l{level} [*l{}]\n", level - 1));
+    }
+    let mut documents = String::from("l: &l0 [x]\n");
+    for level in 1..100 {
+        documents.push_str(&format!("---\nl: &l{level} [*l{}]\n", level - 1));
+    }
+    let nested = deepest("{a: ", "1", "}");
+    let texts = vec![
+        nested.clone(),
+        nested.replace("{a: ", "{\"a\": "),
+        format!(
+            "x: {}",
+            deepest("{a: ", "1", "}")
+                .replacen("{a: ", "", 1)
+                .replacen('}', "", 1)
+        ),
+        deepest("{a: [", "1", "]}"),
+        block,
+        aliases,
+        documents,
+        deepest("{a: ", "[x, {}, []]", "}"),
+    ];
+    let run = move || {
+        for text in texts {
+            everywhere(&text, Format::Yaml);
+            if text.starts_with("{\"") {
+                everywhere(&text, Format::Json);
+            }
+        }
+    };
+    let thread = thread::Builder::new().stack_size(2 << 20).spawn(run);
+    thread.unwrap().join().unwrap();
+}
+
+/// Shapes on which a careless reader spends the square of their length: with
+/// such a reader this test would not end.
+#[test]
+fn shapes_that_cost_careless_readers_dearly() {
+    let n = 150_000;
+    let fill = |unit: &str| unit.repeat(n / unit.len());
+    let numbered = |line: fn(usize) -> String| (0..n / 10).map(line).collect::<String>();
+    let mut deep = String::new();
+    for level in 0..limits::DEPTH - 10 {
+        deep.push_str(&format!("{}a:\n", " ".repeat(level)));
+    }
+    let yaml: Vec<String> = [
+        "[",
+        "{",
+        "{a: ",
+        "? ",
+        "- ",
+        ": ",
+        "[a, ",
+        "&a",
+        "&a ",
+        "*a ",
+        "!",
+        "! ",
+        "%",
+        "\"a\n",
+        "a: 'b",
+        "a:\n",
+        "---\na: 1\n",
+        "[? ",
+        "[: ",
+        "- - a\n",
+        "? a\n",
+        "a: |\n",
+    ]
+    .iter()
+    .map(|unit| fill(unit))
+    .chain([
+        format!("{}a: 1\n", fill("# c\n")),
+        format!("{}a: 1\n", fill("# c\n\n")),
+        format!("a:\n  b:\n    - c\n{}d: 1\n", fill("    # c\n  # c\n# c\n")),
+        format!(
+            "{deep}{} a: 1\n{}d: 1\n",
+            " ".repeat(limits::DEPTH - 10),
+            fill(" # c\n  # d\n")
+        ),
+        format!("a: {}", fill("x\n ")),
+        format!("a: {}", fill("x ")),
+        format!("a: 1\n{}b: 1\n", fill("\n")),
+        format!("a: {{{}}}", numbered(|i| format!("k{i}: 1, "))),
+        numbered(|i| format!("k{i}: &a{i} 1 # c\n")),
+        format!("{}---\na: 1\n", numbered(|i| format!("%TAG !a{i}! x\n"))),
+        format!(
+            "{}{}{}",
+            "[".repeat(limits::DEPTH),
+            fill("1, "),
+            "]".repeat(limits::DEPTH)
+        ),
+        format!("a: !{}", fill("%41")),
+        format!("a: |\n{}", fill("  x\n")),
+        format!("a: \"{}\"", fill("x\n ")),
+        format!("a: 0.{}", fill("1")),
+        format!("a: 1{}", fill(":1")),
+    ])
+    .collect();
+    let ini = vec![
+        numbered(|i| format!("k{i} = 1\n")),
+        numbered(|i| format!("[s{i}]\n")),
+        fill("-=a\n"),
+        fill("a=\"\"\"\n"),
+        fill("a=b\\\n"),
+        fill("; c\n"),
+        format!("a={}", fill(" #")),
+    ];
+    let dotenv = vec![
+        numbered(|i| format!("k{i}=1\n")),
+        numbered(|i| format!("sops_a__list_{i}=1\n")),
+        format!("sops_{}=1\n", fill("__map_")),
+    ];
+    let json = vec![
+        format!("{{{}\"z\": 1}}", numbered(|i| format!("\"k{i}\": 1, "))),
+        format!("{{\"a\": \"{}\"}}", fill("\\ud83d")),
+        format!("{{{}\"z\": 1}}", fill("\"sops\": 1, ")),
+        format!("{{\"sops\": {{\"age\": [{}{{}}]}}}}", fill("{}, ")),
+    ];
+    for (format, texts) in [
+        (Format::Yaml, yaml),
+        (Format::Ini, ini),
+        (Format::Dotenv, dotenv),
+        (Format::Json, json),
+    ] {
+        for text in texts {
+            let _ = Document::parse(text.as_bytes(), format)
+                .map(|d| d.decrypt(&Keyring::new()).is_ok());
+            if let Ok(document) = Document::parse_plain(text.as_bytes(), format) {
+                for output in FORMATS {
+                    let _ = document.to_bytes(output, &Style::default());
+                }
+            }
+        }
+    }
+}
+
+/// A tree made by hand may be of any depth; dropping it is not our business,
+/// refusing it is.
+#[test]
+fn a_tree_made_by_hand() {
+    let mut tree: Tree = vec![Mapping::default()];
+    for _ in 0..limits::DEPTH + 1 {
+        let mut outer = Mapping::default();
+        outer.push("a", Value::Mapping(tree.remove(0)));
+        tree.push(outer);
+    }
+    let document = Document::from_tree(tree, Format::Yaml);
+    let error = document
+        .encrypt(&options(Rule::default()), &Keyring::new())
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Limit);
+}
+
+/// A file with one thing changed, decrypted: what sops's types and metadata
+/// let somebody without a key try.
+fn changed(text: &str, format: Format, from: &str, to: &str) -> sops_core::Result<String> {
+    let encrypted = plain(text, format)
+        .encrypt(&options(Rule::default()), &Keyring::new())
+        .unwrap();
+    let encrypted = String::from_utf8(encrypted).unwrap();
+    assert!(encrypted.contains(from), "{from} is not in {encrypted}");
+    let document = Document::parse(encrypted.replacen(from, to, 1).as_bytes(), format)?;
+    let document = document.decrypt(&keyring(&["age-a.txt"]))?;
+    let bytes = document.to_bytes(format, &Style::default())?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The label of a type is not authenticated: in files that hold texts only, it
+/// must not change one.
+#[test]
+fn a_type_label_changes_no_text() {
+    for (format, text) in [(Format::Dotenv, "A=@\n"), (Format::Ini, "[s]\nA = @\n")] {
+        let label = |value: &str, label: &str| {
+            changed(&text.replace('@', value), format, "type:str", label)
+        };
+        for (value, name) in [
+            ("123456", "float"),
+            ("1e3", "float"),
+            ("True", "bool"),
+            ("2024-02-03T04:05:06.7Z", "time"),
+        ] {
+            let error = label(value, &format!("type:{name}")).unwrap_err();
+            assert!(
+                matches!(error.kind(), ErrorKind::Decrypt | ErrorKind::Mac),
+                "{error}"
+            );
+            assert!(!error.to_string().contains(value));
+        }
+        for (value, name) in [("12", "int"), ("1.5", "float"), ("x", "str")] {
+            let same = label(value, &format!("type:{name}")).unwrap();
+            assert_eq!(same, text.replace('@', value), "{name}");
+        }
+        // A text that such a number is hashed as is another text.
+        assert!(label("007", "type:int").is_err());
+    }
+    // Elsewhere the types are the format's own.
+    let json = changed("{\"a\": \"12\"}", Format::Json, "type:str", "type:int");
+    assert_eq!(json.unwrap(), "{\n\t\"a\": 12\n}\n");
+}
+
+/// What another format has types for becomes texts, and is the same text when
+/// it is decrypted.
+#[test]
+fn values_of_other_types_become_texts() {
+    let json = plain(
+        r#"{"s": {"a": true, "b": 1.5, "c": 1000000.0, "d": -1}}"#,
+        Format::Json,
+    );
+    let mut options = options(Rule::EncryptedRegex("a|c".into()));
+    options.format = Some(Format::Ini);
+    let encrypted = json.encrypt(&options, &Keyring::new()).unwrap();
+    let text = String::from_utf8_lossy(&encrypted);
+    assert!(!text.contains("type:bool") && !text.contains("type:float"));
+    let back = Document::parse(&encrypted, Format::Ini)
+        .unwrap()
+        .decrypt(&keyring(&["age-a.txt"]))
+        .unwrap();
+    let written = |document: &Document<Plain>| {
+        let bytes = document.to_bytes(Format::Ini, &Style::default()).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    assert_eq!(written(&back), written(&json));
+}
+
+#[test]
+fn a_mac_is_not_longer_than_a_mac_can_be() {
+    let long = format!("mac: ENC[{}", "A".repeat(limits::MAC_SIZE));
+    let error = changed("a: b\n", Format::Yaml, "mac: ENC[", &long).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Limit);
+    assert_eq!(error.key_path(), Some("sops.mac"));
+}
+
+#[test]
+fn comments_are_counted() {
+    let comments = "#c\n".repeat(limits::NODES + 1);
+    for text in [
+        format!("{comments}a: b\n"),
+        format!("a: b\n{comments}"),
+        format!("a:\n{comments}    b: c\n"),
+        format!("a:\n    - b\n{comments}    - c\n"),
+    ] {
+        let error = Document::<Plain>::parse_plain(text.as_bytes(), Format::Yaml).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Limit, "{error}");
+    }
+}

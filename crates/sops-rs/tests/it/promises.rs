@@ -1,0 +1,465 @@
+//! What this program promises beyond what sops does: nothing is lost, nothing
+//! of the plaintext is left, and what would be lost or hang is refused.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    os::{
+        fd::OwnedFd,
+        unix::{fs::PermissionsExt, process::ExitStatusExt},
+    },
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::common::{Folder, sops_rs};
+
+const A: &str = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";
+const B: &str = "age1ja7ptl5qugufr9nahd6tj32yxjffeaqwydt5jk3ssqxc2rl97gjqcg3qun";
+
+/// A folder with a file whose plaintext is `secret: hunter2` and more, and a
+/// TMPDIR of its own.
+fn folder() -> Folder {
+    let mut folder = Folder::new();
+    folder.write("p.yaml", "secret: hunter2\nother: [1, two] # why\n");
+    fs::create_dir(folder.path().join("tmp")).unwrap();
+    let tmp = folder.path().join("tmp").to_str().unwrap().to_owned();
+    folder.var("TMPDIR", tmp);
+    folder.run(&["encrypt", "-i", "--age", A, "p.yaml"]).ok();
+    folder
+}
+
+fn lines_that_differ(old: &str, new: &str) -> (Vec<String>, Vec<String>) {
+    let only = |a: &str, b: &str| {
+        let others: Vec<&str> = b.lines().collect();
+        a.lines()
+            .filter(|line| !others.contains(line))
+            .map(|line| line.split(':').next().unwrap_or_default().trim().to_owned())
+            .collect::<Vec<_>>()
+    };
+    (only(old, new), only(new, old))
+}
+
+#[test]
+fn an_edit_changes_what_was_edited_and_nothing_else() {
+    let mut folder = folder();
+    let before = folder.read("p.yaml");
+    folder.var("EDITOR", "sed -i s/two/three/");
+    folder.run(&["edit", "p.yaml"]).ok();
+    let after = folder.read("p.yaml");
+    let (old, new) = lines_that_differ(&before, &after);
+    // The value, the MAC, and the time if a second has passed.
+    assert!((2..=3).contains(&old.len()), "{old:?}");
+    assert_eq!(old.len(), new.len(), "{new:?}");
+    assert!(folder.run(&["decrypt", "p.yaml"]).ok().contains("three"));
+    folder
+        .run(&["set", "p.yaml", r#"["secret"]"#, r#""x""#])
+        .ok();
+    let (old, _) = lines_that_differ(&after, &folder.read("p.yaml"));
+    assert!((2..=3).contains(&old.len()), "{old:?}");
+}
+
+#[test]
+fn the_text_for_the_editor_is_private_and_gone_afterwards() {
+    let mut folder = folder();
+    folder.var(
+        "EDITOR",
+        "sh -c 'stat -c %a \"$0\" \"$(dirname \"$0\")\"; basename \"$0\"; echo more: 1 >> \"$0\"'",
+    );
+    let run = folder.run(&["p.yaml"]);
+    assert_eq!(run.ok(), "600\n700\np.yaml\n");
+    assert_eq!(fs::read_dir(folder.path().join("tmp")).unwrap().count(), 0);
+}
+
+/// Waits until something is so.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_secs(30), "{what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    let id = child.id().to_string();
+    let status = Command::new("kill").args([format!("-{name}"), id]).status();
+    assert!(status.unwrap().success());
+}
+
+#[test]
+fn a_signal_leaves_no_plaintext_behind() {
+    let folder = folder();
+    let before = folder.read("p.yaml");
+    let tmp = folder.path().join("tmp");
+    let left = || fs::read_dir(&tmp).unwrap().count();
+    for name in ["INT", "TERM", "HUP"] {
+        let mut edit = folder
+            .command(&sops_rs(), &["edit", "p.yaml"])
+            .env("EDITOR", "sh -c 'touch started; sleep 30'")
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        until("the editor starts", || {
+            folder.path().join("started").exists()
+        });
+        assert_eq!(left(), 1);
+        signal(&edit, name);
+        assert_eq!(edit.wait().unwrap().code(), Some(1), "{name}");
+        assert_eq!(left(), 0, "{name}");
+        fs::remove_file(folder.path().join("started")).unwrap();
+    }
+    for (name, number) in [("INT", 2), ("TERM", 15)] {
+        let mut exec = folder
+            .command(
+                &sops_rs(),
+                &[
+                    "exec-file",
+                    "--no-fifo",
+                    "p.yaml",
+                    "touch started; sleep 30 # {}",
+                ],
+            )
+            .spawn()
+            .unwrap();
+        until("the command starts", || {
+            folder.path().join("started").exists()
+        });
+        assert_eq!(left(), 1);
+        signal(&exec, name);
+        assert_eq!(exec.wait().unwrap().signal(), Some(number), "{name}");
+        assert_eq!(left(), 0, "{name}");
+        fs::remove_file(folder.path().join("started")).unwrap();
+    }
+    assert_eq!(folder.read("p.yaml"), before);
+}
+
+/// Killed at any moment, a file is as it was or as it is to be.
+#[test]
+fn a_killed_write_loses_nothing() {
+    let folder = folder();
+    for round in 0..60 {
+        let mut child = folder
+            .command(&sops_rs(), &["rotate", "-i", "p.yaml"])
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        thread::sleep(Duration::from_micros(round * 250));
+        let _ = child.kill();
+        let _ = child.wait();
+        let run = folder.run(&["decrypt", "p.yaml"]);
+        assert!(run.ok().contains("hunter2"), "{}", run.stderr);
+        for (name, bytes) in folder.files() {
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(!text.contains("hunter2"), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_file_keeps_its_mode_and_its_links() {
+    let folder = folder();
+    let path = folder.path().join("p.yaml");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    std::os::unix::fs::symlink("p.yaml", folder.path().join("link.yaml")).unwrap();
+    folder.run(&["set", "link.yaml", r#"["secret"]"#, "1"]).ok();
+    folder.run(&["rotate", "-i", "link.yaml"]).ok();
+    let link = folder.path().join("link.yaml");
+    assert!(fs::symlink_metadata(link).unwrap().is_symlink());
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o644);
+}
+
+/// A new file that is encrypted is for all to read, as any other; plaintext
+/// is for its owner alone.
+#[test]
+fn new_files() {
+    let folder = folder();
+    let mode = |name: &str| {
+        let path = folder.path().join(name);
+        path.metadata().unwrap().permissions().mode() & 0o777
+    };
+    fs::write(folder.path().join("reference"), "").unwrap();
+    folder.write("q.yaml", "a: 1\n");
+    folder
+        .run(&["encrypt", "--age", A, "--output", "o.yaml", "q.yaml"])
+        .ok();
+    assert_eq!(mode("o.yaml"), mode("reference"));
+    folder
+        .run(&["decrypt", "--output", "d.yaml", "p.yaml"])
+        .ok();
+    assert_eq!(mode("d.yaml"), 0o600);
+}
+
+#[test]
+fn an_editor_that_writes_nonsense_ends_where_nobody_is_asked() {
+    let mut folder = folder();
+    let before = folder.read("p.yaml");
+    folder.var("EDITOR", "sh -c 'echo \"a: [\" > \"$0\"'");
+    let run = folder.run(&["edit", "p.yaml"]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(run.stderr.contains("line "), "{}", run.stderr);
+    assert_eq!(folder.read("p.yaml"), before);
+    // Where somebody presses enter, the editor starts again.
+    folder.var(
+        "EDITOR",
+        "sh -c 'if [ -e again ]; then echo \"a: 1\" > \"$0\"; else touch again; echo \"a: [\" > \"$0\"; fi'",
+    );
+    folder.run_with(&sops_rs(), &["edit", "p.yaml"], b"\n").ok();
+    assert_eq!(folder.run(&["decrypt", "p.yaml"]).ok(), "a: 1\n");
+}
+
+#[test]
+fn what_would_lose_data_is_refused() {
+    let mut folder = folder();
+    folder.write("q.yaml", "a: hunter2\n");
+    folder.var("EDITOR", "sh -c 'echo more: 1 >> \"$0\"'");
+    let forged = folder
+        .read("p.yaml")
+        .replace("lastmodified: \"2", "lastmodified: \"3");
+    folder.write("forged.yaml", forged);
+    folder.write(
+        "rules.yaml",
+        format!("creation_rules: [{{age: '{A}', encrypted_regex: '('}}]"),
+    );
+    let group = ["groups", "add", "-i", "-f", "p.yaml"];
+    for (code, args) in [
+        (
+            1,
+            &["encrypt", "--age", A, "--encrypted-regex", "(", "q.yaml"][..],
+        ),
+        (1, &["--config", "rules.yaml", "encrypt", "q.yaml"]),
+        (1, &["edit", "-s", "p.yaml"]),
+        (51, &["edit", "--ignore-mac", "forged.yaml"]),
+        (51, &["set", "--ignore-mac", "forged.yaml", "[\"a\"]", "1"]),
+        (
+            51,
+            &["unset", "--ignore-mac", "forged.yaml", "[\"secret\"]"],
+        ),
+        (51, &["rotate", "-i", "forged.yaml"]),
+        (7, &["set", "p.yaml", "[\"a\"]", r#"{"b": 1, "b": 2}"#]),
+        (7, &["set", "p.yaml", "[]", "1"]),
+        (7, &["set", "p.yaml", "[-1]", "1"]),
+        (7, &["set", "p.yaml", "[0]", "1"]),
+        (7, &["set", "p.yaml", "[\"other\"][\"x\"]", "1"]),
+        (7, &["set", "p.yaml", "[\"a\"]", "1, \"b\": 2"]),
+        (7, &["set", "p.yaml", "[\"a\"]", "1} {\"b\": 2"]),
+        (
+            8,
+            &["set", "--output-type", "json", "p.yaml", "[\"a\"]", "1"],
+        ),
+        (8, &["exec-file", "--background", "p.yaml", "cat {}"]),
+        (1, &group),
+        (1, &[&group[..], &["--hckms", "x"]].concat()),
+        (
+            1,
+            &[
+                &group[..],
+                &["--age", B, "--shamir-secret-sharing-threshold", "1"],
+            ]
+            .concat(),
+        ),
+        (
+            1,
+            &[
+                &group[..],
+                &["--age", B, "--shamir-secret-sharing-threshold", "3"],
+            ]
+            .concat(),
+        ),
+        (1, &["groups", "delete", "-i", "-f", "p.yaml", "0"]),
+        (1, &["groups", "delete", "-i", "-f", "p.yaml", "7"]),
+        (1, &["rotate", "-i", "--rm-age", A, "p.yaml"]),
+    ] {
+        let before = folder.files();
+        let run = folder.run(args);
+        assert_eq!(run.code, code, "{args:?}: {}", run.stderr);
+        assert!(run.stdout.is_empty(), "{args:?}");
+        assert!(!run.stderr.contains("hunter2"), "{args:?}");
+        assert!(
+            run.stderr.trim_end().contains('\n'),
+            "{args:?}: no advice: {}",
+            run.stderr
+        );
+        assert_eq!(folder.files(), before, "{args:?}");
+    }
+}
+
+#[test]
+fn groups_can_be_added_and_removed() {
+    let folder = folder();
+    folder
+        .run(&["groups", "add", "-i", "-f", "p.yaml", "--age", B])
+        .ok();
+    assert!(folder.read("p.yaml").contains("shamir_threshold: 2"));
+    assert_eq!(folder.run(&["decrypt", "p.yaml"]).code, 128);
+    let mut both = Folder::new();
+    let keys = ["age-a.txt", "age-b.txt"]
+        .map(|name| fs::read_to_string(crate::common::key(name)).unwrap());
+    both.vars.remove("SOPS_AGE_KEY_FILE");
+    both.var("SOPS_AGE_KEY", keys.concat());
+    both.write("p.yaml", folder.read("p.yaml"));
+    assert!(both.run(&["decrypt", "p.yaml"]).ok().contains("hunter2"));
+    let run = both.run(&["groups", "delete", "-i", "-f", "p.yaml", "1"]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    both.run(&[
+        "groups",
+        "delete",
+        "-i",
+        "-f",
+        "p.yaml",
+        "1",
+        "--shamir-secret-sharing-threshold",
+        "1",
+    ])
+    .ok();
+    folder.write("p.yaml", both.read("p.yaml"));
+    assert!(folder.run(&["decrypt", "p.yaml"]).ok().contains("hunter2"));
+}
+
+#[test]
+fn updatekeys_can_check_without_any_key() {
+    let mut folder = folder();
+    folder.write(".sops.yaml", format!("creation_rules: [{{age: '{A}'}}]"));
+    folder.vars.remove("SOPS_AGE_KEY_FILE");
+    let before = folder.read("p.yaml");
+    folder.run(&["updatekeys", "--check", "p.yaml"]).ok();
+    folder.write(
+        ".sops.yaml",
+        format!("creation_rules: [{{age: '{A},{B}'}}]"),
+    );
+    for option in ["--check", "--dry-run"] {
+        let run = folder.run(&["updatekeys", option, "p.yaml", "p.yaml"]);
+        assert_eq!(run.code, 1);
+        assert!(run.text().contains(&format!("+++ {B}")), "{}", run.text());
+    }
+    assert_eq!(folder.read("p.yaml"), before);
+}
+
+#[test]
+fn updatekeys_changes_recipients_and_nothing_else() {
+    let folder = folder();
+    let before = folder.read("p.yaml");
+    folder.write(
+        ".sops.yaml",
+        format!("creation_rules: [{{age: '{A},{B}'}}]"),
+    );
+    folder.run(&["updatekeys", "-y", "p.yaml"]).ok();
+    let after = folder.read("p.yaml");
+    for line in before
+        .lines()
+        .filter(|line| line.contains("ENC[") || line.contains("lastmodified"))
+    {
+        assert!(after.contains(line), "{line}");
+    }
+    assert!(after.contains(B));
+}
+
+#[test]
+fn errors_are_data_for_every_command() {
+    let folder = folder();
+    for args in [
+        &["encrypt", "none.yaml"][..],
+        &["edit", "forged"],
+        &["rotate", "none.yaml"],
+        &["set", "none.yaml", "[\"a\"]", "1"],
+        &["unset", "p.yaml", "[\"none\"]"],
+        &["updatekeys", "p.yaml"],
+        &["groups", "delete", "-f", "p.yaml", "9"],
+        &["exec-env", "none.yaml", "true"],
+        &["exec-file", "p.yaml", "exit 3"],
+        &["filestatus", "none.yaml"],
+        &["decrypt", "none.yaml"],
+    ] {
+        let args = [args, &["--error-format", "json"]].concat();
+        let run = folder.run(&args);
+        let last = run.stderr.lines().last().unwrap_or_default();
+        let error: serde_json::Value = serde_json::from_str(last).expect(last);
+        assert_eq!(error["error"]["exit_code"], run.code, "{args:?}: {last}");
+        assert!(error["error"]["kind"].is_string());
+    }
+}
+
+/// The question of `updatekeys` on a terminal: answered by a person, in
+/// colours.
+#[test]
+fn a_person_is_asked_on_a_terminal() {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let folder = folder();
+    folder.write(
+        ".sops.yaml",
+        format!("creation_rules: [{{age: '{A},{B}'}}]"),
+    );
+    let controller =
+        openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&controller).unwrap();
+    unlockpt(&controller).unwrap();
+    let name = ptsname(&controller, Vec::new()).unwrap();
+    let open = || {
+        let mut options = fs::OpenOptions::new();
+        OwnedFd::from(
+            options
+                .read(true)
+                .write(true)
+                .open(name.to_str().unwrap())
+                .unwrap(),
+        )
+    };
+    let mut child = folder
+        .command(&sops_rs(), &["updatekeys", "p.yaml"])
+        .stdin(open())
+        .stdout(open())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut controller = fs::File::from(controller);
+    let mut shown = Vec::new();
+    let mut byte = [0];
+    while !shown.ends_with(b"(y/n):") {
+        assert_eq!(controller.read(&mut byte).unwrap(), 1);
+        shown.extend(byte);
+    }
+    controller.write_all(b"y\n").unwrap();
+    assert!(child.wait().unwrap().success());
+    let shown = String::from_utf8_lossy(&shown);
+    assert!(shown.contains(&format!("\u{1b}[32m+++ {B}")), "{shown}");
+    assert!(folder.read("p.yaml").contains(B));
+}
+
+#[test]
+fn completions_come_from_the_definitions() {
+    let folder = folder();
+    let words = |args: &[&str]| {
+        let args = [args, &["--generate-bash-completion"]].concat();
+        let run = folder.run(&args);
+        run.ok().lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let commands = words(&[]);
+    for name in ["decrypt", "encrypt", "edit", "updatekeys", "help"] {
+        assert!(commands.iter().any(|word| word == name), "{name}");
+    }
+    assert_eq!(words(&["decrypt", "--ex"]), ["--extract"]);
+    assert_eq!(words(&["groups"]), ["add", "delete"]);
+    for shell in ["bash", "zsh"] {
+        let script = folder.run(&["completion", shell]);
+        assert!(script.ok().starts_with('\n'));
+        let checked = Command::new(shell)
+            .arg("-n")
+            .arg("-c")
+            .arg(script.text())
+            .status();
+        if let Ok(status) = checked {
+            assert!(status.success(), "{shell}");
+        }
+    }
+    assert!(
+        folder
+            .run(&["completion", "fish"])
+            .ok()
+            .contains("complete -c sops")
+    );
+    let man = folder.run(&["completion", "man"]);
+    assert!(man.ok().starts_with(".TH SOPS-RS 1\n"));
+    assert!(man.text().contains("\\-\\-filename\\-override"));
+    assert_eq!(folder.run(&["completion", "tcsh"]).code, 3);
+}
