@@ -4,7 +4,6 @@
 //! [`examine`] takes the machine as an argument ([`Host`]), so that tests can
 //! break it in one place after the other.
 
-mod elf;
 mod generators;
 mod host;
 mod keys;
@@ -37,7 +36,11 @@ use crate::{
 /// keep a build from working; what else kustomize may find in a kustomization
 /// is for kustomize to say. Prints no value from any file.
 #[derive(Parser)]
-#[command(name = "ksops-rs doctor", disable_version_flag = true)]
+#[command(
+    name = "ksops-rs doctor",
+    bin_name = "ksops-rs doctor",
+    disable_version_flag = true
+)]
 struct Arguments {
     /// The folder of a kustomization.yaml
     #[arg(value_name = "DIR")]
@@ -87,8 +90,13 @@ pub(crate) fn run(process: &mut Process<'_>, args: Vec<OsString>) -> Result<()> 
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let host = Host {
         var: process.var,
+        var_later: process.var_later,
         dir: process.dir.clone(),
-        program: std::env::current_exe().unwrap_or_default(),
+        // Where a newer one was put over it, its file has no name any more.
+        program: std::env::current_exe()
+            .ok()
+            .filter(|path| path.exists())
+            .unwrap_or_else(|| "/proc/self/exe".into()),
         user: User::of_status(&read("/proc/self/status")).unwrap_or_default(),
         mounts: read("/proc/self/mountinfo"),
         run: &host::run,
@@ -137,12 +145,26 @@ pub fn examine(host: &Host<'_>, options: &Options) -> Report {
         policy: Policy::unlimited(&host.dir),
     };
     report.checks.append(&mut in_dir.checks);
+    let mut opened = false;
+    let mut seen = generators::Seen::default();
     for generator in &generators {
         // A bad setting was told above.
         context.policy = Policy::new(&context.settings, &generator.dir, None)
             .unwrap_or_else(|_| Policy::unlimited(&generator.dir));
         let flags = options.flags;
-        generators::check(host, flags, generator, &context, has_keys, &mut report);
+        opened |= generators::check(
+            host,
+            flags,
+            generator,
+            &context,
+            has_keys,
+            &mut seen,
+            &mut report,
+        );
+    }
+    if opened && !has_keys {
+        // By what nobody has to configure: the metadata server of a machine.
+        report.checks.retain(|check| !keys::is_about_none(check));
     }
     report
 }

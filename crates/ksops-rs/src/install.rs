@@ -16,6 +16,7 @@ use std::{
 
 use crate::{
     Error, Process, Result,
+    elf::{Needs, machine_name},
     error::{io_reason, path_name, quoted},
 };
 
@@ -29,11 +30,14 @@ pub const PLUGIN_HOME: &str = "plugin";
 /// Where KSOPS's own image keeps kustomize.
 const KUSTOMIZE: &str = "/usr/local/bin/kustomize";
 
-const USAGE: &str = "usage: ksops-rs install [--with-kustomize] DIR";
+const USAGE: &str = "usage: ksops-rs install [--with-kustomize] [--with-sops] DIR";
+
+/// Where the image keeps sops-rs.
+const SOPS: &str = "/usr/local/bin/sops";
 
 /// The text of `ksops-rs install --help`.
 const HELP: &str = "\
-Usage: ksops-rs install [--with-kustomize] DIR
+Usage: ksops-rs install [--with-kustomize] [--with-sops] DIR
 
 Puts this program into DIR, an existing folder:
   DIR/ksops                                the program, for KRM style
@@ -43,6 +47,9 @@ Puts this program into DIR, an existing folder:
 Options:
   --with-kustomize  also copy the kustomize that stands beside this program,
                     or else /usr/local/bin/kustomize, to DIR/kustomize
+  --with-sops       also copy the sops (sops-rs) that stands beside this
+                    program, or else /usr/local/bin/sops, to DIR/sops:
+                    for helm-secrets
 ";
 
 /// Runs the subcommand; the first argument is its name.
@@ -57,15 +64,19 @@ pub(crate) fn run(process: &mut Process<'_>, args: &[OsString]) -> Result<()> {
     };
     let program = Program::running()?;
     let dir = process.resolve(&arguments.dir);
-    let kustomize = [
-        program.path.with_file_name("kustomize"),
-        PathBuf::from(KUSTOMIZE),
-    ];
     for path in install(&program.file, &dir)? {
         process.tell(&format!("installed {}", path_name(&path)));
     }
-    if arguments.with_kustomize {
-        let path = install_kustomize(&kustomize, &dir)?;
+    let others = [
+        (arguments.with_kustomize, KUSTOMIZE),
+        (arguments.with_sops, SOPS),
+    ];
+    for (_, usual) in others.iter().filter(|(wanted, _)| *wanted) {
+        let usual = PathBuf::from(usual);
+        let name = usual.file_name().unwrap_or_default();
+        let mut candidates = vec![program.path.with_file_name(name), usual.clone()];
+        candidates.dedup();
+        let path = install_other(&candidates, &program.file, &dir)?;
         process.tell(&format!("installed {}", path_name(&path)));
     }
     Ok(())
@@ -74,6 +85,7 @@ pub(crate) fn run(process: &mut Process<'_>, args: &[OsString]) -> Result<()> {
 struct Arguments {
     dir: PathBuf,
     with_kustomize: bool,
+    with_sops: bool,
 }
 
 impl Arguments {
@@ -81,10 +93,11 @@ impl Arguments {
     /// the folder, what follows is ignored. `None` where help is asked for.
     fn parse(args: &[OsString]) -> Result<Option<Self>> {
         let mut dir = None;
-        let mut with_kustomize = false;
+        let (mut with_kustomize, mut with_sops) = (false, false);
         for arg in args {
             match arg.to_str() {
                 Some("--with-kustomize") => with_kustomize = true,
+                Some("--with-sops") => with_sops = true,
                 Some("--help" | "-h") => return Ok(None),
                 Some(option) if dir.is_none() && option.starts_with("--") => {
                     return Err(
@@ -100,6 +113,7 @@ impl Arguments {
             Some(dir) => Ok(Some(Arguments {
                 dir,
                 with_kustomize,
+                with_sops,
             })),
             None => Err(Error::new("install: the folder to install into is missing").advise(USAGE)),
         }
@@ -154,18 +168,25 @@ pub fn install(program: &File, dir: &Path) -> Result<[PathBuf; 2]> {
     Ok([plain, plugin])
 }
 
-/// Copies the first kustomize that is there to `dir/kustomize` and gives back
-/// that path.
+/// Copies the first of some places of a program, kustomize or sops, that is
+/// there and is for the machine that `program` is for, into `dir` and gives back
+/// its path. Over the repo-server's own kustomize, one of another machine would
+/// stop every application.
 ///
 /// # Errors
 ///
 /// Where there is none, with the reason for each place, or it cannot be
 /// written.
-pub fn install_kustomize(candidates: &[PathBuf], dir: &Path) -> Result<PathBuf> {
-    let target = dir.join("kustomize");
+pub fn install_other(candidates: &[PathBuf], program: &File, dir: &Path) -> Result<PathBuf> {
+    let name = candidates.first().and_then(|path| path.file_name());
+    let name = name.unwrap_or_default().to_string_lossy();
+    let target = dir.join(&*name);
+    let machine = Needs::of_file(program)
+        .ok()
+        .and_then(|needs| needs.machine());
     let mut reasons = Vec::new();
     for candidate in candidates {
-        match open_program(candidate) {
+        match open_program(candidate, machine) {
             Ok(file) => {
                 copy(&file, &target).map_err(|error| cannot(&target, &error))?;
                 return Ok(target);
@@ -173,16 +194,20 @@ pub fn install_kustomize(candidates: &[PathBuf], dir: &Path) -> Result<PathBuf> 
             Err(reason) => reasons.push(format!("{}: {reason}", candidate.display())),
         }
     }
-    let mut error = Error::new("install: kustomize was not copied, as there is none to copy");
+    let mut error = Error::new(format!(
+        "install: {name} was not copied, as there is none to copy"
+    ));
     for reason in reasons {
         error = error.because(reason);
     }
-    Err(error.advise(
-        "use the image that holds kustomize, or leave out --with-kustomize: Argo CD brings its own",
-    ))
+    Err(error.advise(if name == "sops" {
+        "use the image of a release, which holds sops"
+    } else {
+        "use the image that holds kustomize, or leave out --with-kustomize: Argo CD brings its own"
+    }))
 }
 
-fn open_program(path: &Path) -> std::result::Result<File, String> {
+fn open_program(path: &Path, machine: Option<u16>) -> std::result::Result<File, String> {
     let file = File::open(path).map_err(|error| io_reason(&error))?;
     let metadata = file.metadata().map_err(|error| io_reason(&error))?;
     if !metadata.is_file() {
@@ -190,6 +215,16 @@ fn open_program(path: &Path) -> std::result::Result<File, String> {
     }
     if metadata.mode() & 0o111 == 0 {
         return Err("not executable".into());
+    }
+    let needs = Needs::of_file(&file).map_err(|error| io_reason(&error))?;
+    if let (Some(other), Some(machine)) = (needs.machine(), machine)
+        && other != machine
+    {
+        return Err(format!(
+            "a program for {}, and this machine is {}",
+            machine_name(other),
+            machine_name(machine)
+        ));
     }
     Ok(file)
 }

@@ -1,22 +1,35 @@
 //! Whose keys are used: those that sops finds, those of a folder, or those of
 //! one project of Argo CD.
 
+#[cfg(feature = "clouds")]
+mod clouds;
+#[cfg(feature = "clouds")]
+mod flux;
+mod projects;
+
 use std::{
     ffi::{OsStr, OsString},
-    fs, io,
-    path::Path,
+    fs,
+    path::{Path, PathBuf},
 };
 
 use sops_core::{
     Keyring,
     age::{self, Callbacks},
+    keys::{KeyError, KeyKind},
 };
 
 use crate::{
     Error, Result, Settings,
     error::quoted,
-    settings::{KEY_PROJECTS, KeyDir, Lookup, PROJECT, Project},
+    settings::{KeyDir, Lookup, PROJECT, Project},
 };
+
+pub use projects::{by_project, may_hold_projects, why_by_project};
+
+/// A file among the keys of a project by which the project may use the
+/// identity that this process has in a cloud.
+pub const AMBIENT: &str = "ambient";
 
 /// The folder of the keys that every project may use.
 pub const SHARED: &str = "_shared";
@@ -29,6 +42,8 @@ pub struct Keys {
     /// Why there may be fewer of them than expected; for whoever is told that
     /// no key fits.
     pub note: Option<String>,
+    /// Whose files of credentials count.
+    folders: Vec<PathBuf>,
 }
 
 impl Keys {
@@ -63,35 +78,56 @@ impl Keys {
         Ok(Keys {
             keyring,
             note: None,
+            folders: settings
+                .key_dir
+                .iter()
+                .map(|dir| dir.path.clone())
+                .collect(),
         })
     }
 
-    /// Adds the key services of clouds, with the credentials that this process
-    /// has. Where keys are [kept by project](by_project) there are none: such
-    /// credentials are every project's.
+    /// Adds the key services of clouds: with the credentials in the folder of
+    /// keys, by the names that Flux gives them, and for kinds that have none
+    /// there with those that this process has.
+    ///
+    /// Where keys are [kept by project](by_project) the credentials of this
+    /// process are every project's, and count only where a file named
+    /// `ambient` among the project's keys says so.
     ///
     /// In Argo CD no program is run for credentials, and addresses in files
     /// count for nothing.
-    pub fn add_clouds(&mut self, settings: &Settings, var: fn(&str) -> Option<OsString>) {
-        if settings.placeholder || by_project(settings) {
+    pub fn add_clouds(
+        &mut self,
+        settings: &Settings,
+        var: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static,
+    ) {
+        if settings.placeholder {
             return;
         }
         #[cfg(not(feature = "clouds"))]
         let _ = var;
         #[cfg(feature = "clouds")]
-        self.add_services(settings, var);
+        clouds::add(
+            &mut self.keyring,
+            &self.folders,
+            by_project(settings),
+            clouds::policy(settings),
+            var,
+        );
     }
 
-    #[cfg(feature = "clouds")]
-    fn add_services(&mut self, settings: &Settings, var: fn(&str) -> Option<OsString>) {
-        let policy = sops_kms::Policy::default();
-        let policy = if settings.argo_cd {
-            policy.with_strangers_files()
-        } else {
-            policy.with_programs()
-        };
-        let env = sops_kms::Environment::new(var, policy);
-        sops_kms::add_services(&mut self.keyring, &env);
+    /// The folders, of those whose keys count, by which the identity of this
+    /// process may be used though keys are kept by project.
+    pub fn ambient(&self) -> Vec<&Path> {
+        #[cfg(feature = "clouds")]
+        return self
+            .folders
+            .iter()
+            .map(PathBuf::as_path)
+            .filter(|folder| clouds::is_ambient(folder))
+            .collect();
+        #[cfg(not(feature = "clouds"))]
+        Vec::new()
     }
 
     /// The identities of one project, and the shared ones.
@@ -112,7 +148,12 @@ impl Keys {
             }
             Project::Missing => {
                 keys.note = Some(format!(
-                    "keys are kept by project, and {PROJECT} is not set: Argo CD 3.1 and newer set it; until then only keys in {SHARED} are used"
+                    "keys are kept by project, and {PROJECT} is not set: Argo CD 3.0.0 and newer set it; until then only keys in {SHARED} are used"
+                ));
+            }
+            Project::Empty => {
+                keys.note = Some(format!(
+                    "keys are kept by project, and {PROJECT} is empty, as Argo CD sets it for the details of an application (its Parameters, the form for a new one): there only keys in {SHARED} are used; a sync has the name of the project"
                 ));
             }
             Project::Bad => {
@@ -124,7 +165,7 @@ impl Keys {
         // One without keys is not worth a word: who is told of it might put
         // the keys of a project there, for all to use.
         let shared = dir.path.join(SHARED);
-        if shared.is_dir() && may_hold_keys(&shared) {
+        if shared.is_dir() && projects::may_hold_keys(&shared) {
             folders.push(shared);
         }
         for folder in &folders {
@@ -134,7 +175,26 @@ impl Keys {
         keys.keyring.add_service(pgp::of_folders(&folders, var));
         #[cfg(not(feature = "pgp"))]
         let _ = var;
+        keys.folders = folders;
         keys
+    }
+}
+
+/// With whose credentials clouds would be asked, where a variable says that
+/// there are any, and a folder of keys has no file for the kind: for `doctor`.
+/// Nobody is asked.
+pub fn outlooks(
+    keys: &Keys,
+    settings: &Settings,
+    var: &Lookup<'_>,
+    later: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static,
+) -> Vec<(KeyKind, std::result::Result<String, KeyError>)> {
+    #[cfg(feature = "clouds")]
+    return clouds::outlooks(&keys.folders, settings, var, later);
+    #[cfg(not(feature = "clouds"))]
+    {
+        let _ = (keys, settings, var, later);
+        Vec::new()
     }
 }
 
@@ -155,7 +215,17 @@ pub fn pgp_places(_: &Settings, _: &Lookup<'_>) -> Vec<sops_core::keys::Place> {
 
 /// Whether a folder of keys has use for a file of this name.
 fn is_key_file(name: &OsStr) -> bool {
-    age::is_key_file(name) || is_pgp_file(name)
+    age::is_key_file(name) || is_pgp_file(name) || is_cloud_file(name)
+}
+
+#[cfg(feature = "clouds")]
+fn is_cloud_file(name: &OsStr) -> bool {
+    flux::is_key_file(name)
+}
+
+#[cfg(not(feature = "clouds"))]
+fn is_cloud_file(_: &OsStr) -> bool {
+    false
 }
 
 #[cfg(feature = "pgp")]
@@ -247,83 +317,6 @@ fn refuse_relative_program(name: &str, var: &Lookup<'_>) -> Result<()> {
     } else {
         Ok(())
     }
-}
-
-/// Whether keys are kept by project: where `KSOPS_KEY_PROJECTS` says so, and
-/// in Argo CD where the folder of keys [may hold projects](may_hold_projects).
-pub fn by_project(settings: &Settings) -> bool {
-    let Some(dir) = &settings.key_dir else {
-        return false;
-    };
-    settings
-        .key_projects
-        .unwrap_or_else(|| settings.argo_cd && may_hold_projects(&dir.path).unwrap_or(true))
-}
-
-/// Whether a folder has key files, or cannot be listed.
-fn may_hold_keys(dir: &Path) -> bool {
-    fs::read_dir(dir).map_or(true, |entries| {
-        entries
-            .filter_map(|entry| entry.ok())
-            .any(|entry| is_key_file(&entry.file_name()))
-    })
-}
-
-/// Whether a folder of keys is, or may be meant to be, one of folders of
-/// projects: a mount that failed must not open more than one that did not.
-///
-/// It is none where all that can be seen in it are files, key files among
-/// them. A dangling link or what cannot be looked at may be a project's
-/// folder, and a folder without any key may be waiting for them. What starts
-/// with a dot does not count: Kubernetes keeps the files of a mounted Secret
-/// in `..data`.
-///
-/// # Errors
-///
-/// Where it cannot be listed.
-pub fn may_hold_projects(dir: &Path) -> io::Result<bool> {
-    let mut has_keys = false;
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if name.as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        if !fs::metadata(entry.path()).is_ok_and(|metadata| metadata.is_file()) {
-            return Ok(true);
-        }
-        has_keys |= is_key_file(&name);
-    }
-    Ok(!has_keys)
-}
-
-/// Why the folder counts as one of projects, for messages; `None` where it
-/// does not.
-pub fn why_by_project(settings: &Settings) -> Option<String> {
-    let dir = settings.key_dir.as_ref()?;
-    if !by_project(settings) {
-        return None;
-    }
-    Some(match settings.key_projects {
-        Some(_) => format!("{KEY_PROJECTS} says so"),
-        None => match may_hold_projects(&dir.path) {
-            Err(error) => format!("it cannot be listed: {}", crate::error::io_reason(&error)),
-            Ok(_) if holds_folders(&dir.path) => "it holds folders".into(),
-            Ok(_) => format!(
-                "it holds no key file yet, or what cannot be looked at; where it is not meant for projects, set {KEY_PROJECTS} to false"
-            ),
-        },
-    })
-}
-
-/// Whether a folder has folders that can be seen.
-fn holds_folders(dir: &Path) -> bool {
-    fs::read_dir(dir).is_ok_and(|entries| {
-        entries.filter_map(std::result::Result::ok).any(|entry| {
-            let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-            !is_hidden && entry.path().is_dir()
-        })
-    })
 }
 
 #[cfg(test)]

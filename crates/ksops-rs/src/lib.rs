@@ -10,6 +10,7 @@
 pub mod budget;
 mod decrypt;
 pub mod doctor;
+mod elf;
 pub mod env_file;
 pub mod generate;
 pub mod generator;

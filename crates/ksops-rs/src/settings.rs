@@ -22,8 +22,9 @@ pub const PLACEHOLDER: &str = "KSOPS_PLACEHOLDER";
 /// `auto`, `off` or an absolute path: see [`Confine`].
 pub const CONFINE: &str = "KSOPS_CONFINE";
 
-/// A folder of key files: `*.agekey` and `*.txt`; or of folders of them, one
-/// for each project of Argo CD.
+/// A folder of keys by the names that Flux gives them: `*.agekey`, `*.asc`,
+/// `sops.aws-kms` and others; or of folders of them, one for each project of
+/// Argo CD.
 pub const KEY_DIR: &str = "KSOPS_KEY_DIR";
 
 /// The older name of [`KEY_DIR`].
@@ -42,8 +43,8 @@ pub const APP_NAME: &str = "ARGOCD_APP_NAME";
 /// Set by Argo CD: the folder of the application in its repository.
 pub const SOURCE_PATH: &str = "ARGOCD_APP_SOURCE_PATH";
 
-/// Set by Argo CD 3.1 and newer for every program that renders an
-/// application.
+/// Set by Argo CD 3.0.0 and newer for every program that renders an
+/// application; to nothing where it asks for an application's details only.
 pub const PROJECT: &str = "ARGOCD_APP_PROJECT_NAME";
 
 const LIMIT: &str = "KSOPS_CONCURRENCY_LIMIT";
@@ -112,6 +113,8 @@ pub enum Project {
     /// Nothing.
     #[default]
     Missing,
+    /// A name of no letters, as for the details of an application.
+    Empty,
     /// A text that is no name of a project.
     Bad,
 }
@@ -121,7 +124,7 @@ impl Project {
     pub fn of(name: Option<OsString>) -> Self {
         match name.map(OsString::into_string) {
             None => Project::Missing,
-            Some(Ok(name)) if name.is_empty() => Project::Missing,
+            Some(Ok(name)) if name.is_empty() => Project::Empty,
             Some(Ok(name)) if is_dns_label(&name) => Project::Named(name),
             Some(_) => Project::Bad,
         }

@@ -61,6 +61,84 @@ impl Policy {
 
 type Lookup = dyn Fn(&str) -> Option<OsString> + Send + Sync;
 
+/// Variables that say where services are and how they are reached, and hold
+/// no credentials: all that counts beside [credentials](Credentials) that were
+/// given. Which others there are does not matter.
+const PLACES: [&str; 30] = [
+    "AWS_CA_BUNDLE",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_KMS",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_USE_FIPS_ENDPOINT",
+    "AZURE_ADDITIONALLY_ALLOWED_TENANTS",
+    "AZURE_AUTHORITY_HOST",
+    "AZURE_POD_IDENTITY_AUTHORITY_HOST",
+    "GOOGLE_CLOUD_UNIVERSE_DOMAIN",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "KSOPS_AZURE_VAULT_DOMAINS",
+    "NO_PROXY",
+    "SOPS_GCP_KMS_ENDPOINT",
+    "SOPS_GCP_KMS_UNIVERSE_DOMAIN",
+    "SOPS_HC_VAULT_ALLOWLIST",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "VAULT_ADDR",
+    "VAULT_CACERT",
+    "VAULT_CACERT_BYTES",
+    "VAULT_CAPATH",
+    "VAULT_NAMESPACE",
+    "VAULT_SKIP_VERIFY",
+    "VAULT_TLS_SERVER_NAME",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+];
+
+/// Credentials that stand in a file of the caller's format, as the variables
+/// that would say the same.
+#[derive(Default)]
+pub struct Credentials {
+    path: PathBuf,
+    variables: Vec<(&'static str, Zeroizing<String>)>,
+    certificate: Option<Zeroizing<Vec<u8>>>,
+}
+
+impl Credentials {
+    /// None yet, of this file.
+    #[must_use]
+    pub fn of_file(path: impl Into<PathBuf>) -> Self {
+        Credentials {
+            path: path.into(),
+            ..Credentials::default()
+        }
+    }
+
+    /// Adds what a variable would say.
+    #[must_use]
+    pub fn with(mut self, variable: &'static str, value: Zeroizing<String>) -> Self {
+        self.variables.push((variable, value));
+        self
+    }
+
+    /// Adds a certificate and its key in PEM, as `variable` would name a file
+    /// of them.
+    #[must_use]
+    pub fn with_certificate(mut self, variable: &'static str, pem: Zeroizing<Vec<u8>>) -> Self {
+        self.certificate = Some(pem);
+        let path = self.path.to_string_lossy().into_owned();
+        self.with(variable, Zeroizing::new(path))
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        let mut variables = self.variables.iter();
+        let (_, value) = variables.find(|(variable, _)| *variable == name)?;
+        Some(value)
+    }
+}
+
 /// The environment variables, files and rules that services work with.
 /// Cheap to clone.
 ///
@@ -78,6 +156,7 @@ type Lookup = dyn Fn(&str) -> Option<OsString> + Send + Sync;
 pub struct Environment {
     lookup: Arc<Lookup>,
     policy: Policy,
+    given: Option<Arc<Credentials>>,
 }
 
 impl Environment {
@@ -90,6 +169,54 @@ impl Environment {
         Environment {
             lookup: Arc::new(lookup),
             policy,
+            given: None,
+        }
+    }
+
+    /// With these credentials, and no others: of the environment only what
+    /// says where services are and how they are reached counts from now on,
+    /// and neither the user's folder nor a metadata server is asked. Messages
+    /// name the file that they stand in.
+    ///
+    /// ```
+    /// use sops_kms::{Environment, Policy, environment::Credentials};
+    /// use zeroize::Zeroizing;
+    ///
+    /// let env = Environment::new(|_| Some("of the process".into()), Policy::default());
+    /// let token = Zeroizing::new("t".to_owned());
+    /// let env = env.with_credentials(Credentials::of_file("/keys/token").with("VAULT_TOKEN", token));
+    /// assert_eq!(env.var("VAULT_TOKEN").as_deref(), Some("t"));
+    /// assert_eq!(env.var("VAULT_ADDR").as_deref(), Some("of the process"));
+    /// assert_eq!(env.var("AWS_SECRET_ACCESS_KEY"), None);
+    /// assert_eq!(env.home(), None);
+    /// ```
+    #[must_use]
+    pub fn with_credentials(mut self, credentials: Credentials) -> Self {
+        self.given = Some(Arc::new(credentials));
+        self
+    }
+
+    /// Whether credentials were given, so that there are no others.
+    pub(crate) fn is_given(&self) -> bool {
+        self.given.is_some()
+    }
+
+    /// What a variable's value stands in: its name, or the file.
+    pub(crate) fn name_of(&self, variable: &str) -> String {
+        match self.given.as_ref().filter(|g| g.get(variable).is_some()) {
+            Some(given) => given.path.display().to_string(),
+            None => variable.to_owned(),
+        }
+    }
+
+    fn raw(&self, name: &str) -> Option<OsString> {
+        match &self.given {
+            None => (self.lookup)(name),
+            Some(given) => match given.get(name) {
+                Some(value) => Some(value.into()),
+                None if PLACES.contains(&name) => (self.lookup)(name),
+                None => None,
+            },
         }
     }
 
@@ -108,7 +235,7 @@ impl Environment {
     /// The value of a variable, where it is set, not empty, and UTF-8.
     #[must_use]
     pub fn var(&self, name: &str) -> Option<String> {
-        let value = (self.lookup)(name)?.into_string().ok()?;
+        let value = self.raw(name)?.into_string().ok()?;
         (!value.is_empty()).then_some(value)
     }
 
@@ -122,7 +249,7 @@ impl Environment {
     /// The path that a variable holds, where it is set and not empty.
     #[must_use]
     pub fn path_var(&self, name: &str) -> Option<PathBuf> {
-        let value = (self.lookup)(name).filter(|value| !value.is_empty())?;
+        let value = self.raw(name).filter(|value| !value.is_empty())?;
         Some(PathBuf::from(value))
     }
 
@@ -146,6 +273,11 @@ impl Environment {
     /// Where it cannot be read, or is larger than [`FILE_SIZE`]
     /// ([`io::ErrorKind::FileTooLarge`]).
     pub fn read(&self, path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+        if let Some(given) = &self.given
+            && let Some(pem) = given.certificate.as_ref().filter(|_| given.path == path)
+        {
+            return Ok(pem.clone());
+        }
         let file = fs::File::open(path)?;
         let size = file.metadata().map_or(0, |metadata| metadata.len());
         // Room for all of it: a buffer that grows leaves copies behind.

@@ -49,6 +49,7 @@ pub use azure::AzureKeyVault;
 pub use environment::{Environment, Policy};
 #[cfg(feature = "gcp")]
 pub use gcp::GcpKms;
+use sops_core::keys::KeyKind;
 #[cfg(feature = "vault")]
 pub use vault::Vault;
 
@@ -64,13 +65,59 @@ pub use vault::Vault;
 /// sops_kms::add_services(&mut keyring, &env);
 /// ```
 pub fn add_services(keyring: &mut sops_core::Keyring, env: &Environment) {
-    #[cfg(feature = "aws")]
-    keyring.add_service(AwsKms::new(env.clone()));
-    #[cfg(feature = "vault")]
-    keyring.add_service(Vault::new(env.clone()));
-    #[cfg(feature = "gcp")]
-    keyring.add_service(GcpKms::new(env.clone()));
-    #[cfg(feature = "azure")]
-    keyring.add_service(AzureKeyVault::new(env.clone()));
-    let _ = (keyring, env);
+    for kind in kinds() {
+        add_service(keyring, kind, env);
+    }
+}
+
+/// The kinds of key whose feature is on.
+pub fn kinds() -> impl Iterator<Item = KeyKind> {
+    let kinds = [
+        (KeyKind::AwsKms, cfg!(feature = "aws")),
+        (KeyKind::Vault, cfg!(feature = "vault")),
+        (KeyKind::GcpKms, cfg!(feature = "gcp")),
+        (KeyKind::AzureKeyVault, cfg!(feature = "azure")),
+    ];
+    kinds
+        .into_iter()
+        .filter(|(_, on)| *on)
+        .map(|(kind, _)| kind)
+}
+
+/// Whose credentials a key of this kind would be asked for with, as far as
+/// variables and files say: nobody is asked. `None` where its feature is off.
+pub fn outlook(
+    kind: KeyKind,
+    env: &Environment,
+) -> Option<Result<String, sops_core::keys::KeyError>> {
+    let _ = env;
+    match kind {
+        #[cfg(feature = "aws")]
+        KeyKind::AwsKms => Some(AwsKms::new(env.clone()).outlook()),
+        #[cfg(feature = "vault")]
+        KeyKind::Vault => Some(Vault::new(env.clone()).outlook()),
+        #[cfg(feature = "gcp")]
+        KeyKind::GcpKms => Some(GcpKms::new(env.clone()).outlook()),
+        #[cfg(feature = "azure")]
+        KeyKind::AzureKeyVault => Some(AzureKeyVault::new(env.clone()).outlook()),
+        _ => None,
+    }
+}
+
+/// Adds the service of one kind, if its feature is on: for programs that give
+/// each its own credentials.
+pub fn add_service(keyring: &mut sops_core::Keyring, kind: KeyKind, env: &Environment) {
+    match kind {
+        #[cfg(feature = "aws")]
+        KeyKind::AwsKms => keyring.add_service(AwsKms::new(env.clone())),
+        #[cfg(feature = "vault")]
+        KeyKind::Vault => keyring.add_service(Vault::new(env.clone())),
+        #[cfg(feature = "gcp")]
+        KeyKind::GcpKms => keyring.add_service(GcpKms::new(env.clone())),
+        #[cfg(feature = "azure")]
+        KeyKind::AzureKeyVault => keyring.add_service(AzureKeyVault::new(env.clone())),
+        _ => {
+            let _ = (keyring, env);
+        }
+    }
 }

@@ -116,7 +116,7 @@ impl Vault {
     /// Where there is none, or it may go nowhere.
     pub fn outlook(&self) -> Result<String, KeyError> {
         let who = match self.source() {
-            Source::Given(_) => "the token of VAULT_TOKEN".to_owned(),
+            Source::Given(_) => format!("the token of {}", self.env.name_of("VAULT_TOKEN")),
             Source::Login(role) => format!("the pod's own token, as role {role} ({ROLE})"),
             Source::File(path) if path.is_file() => format!("the token of {}", path.display()),
             Source::File(_) | Source::Nowhere => return Err(no_token()),
@@ -244,7 +244,8 @@ impl Vault {
             match self.source() {
                 Source::Given(text) => {
                     self.note_variable("VAULT_TOKEN", usable("a token"));
-                    Ok(forever(token(Some(text), "the token of VAULT_TOKEN")))
+                    let name = self.env.name_of("VAULT_TOKEN");
+                    Ok(forever(token(Some(text), &format!("the token of {name}"))))
                 }
                 Source::Login(role) => {
                     self.note_variable("VAULT_TOKEN", Found::NotSet);

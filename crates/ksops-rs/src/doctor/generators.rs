@@ -1,10 +1,19 @@
 //! A generator and the files that it names.
 
-use sops_core::{Document, ErrorKind, Format, keys::Recipient};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
+
+use sops_core::{
+    Document, ErrorKind, Format,
+    keys::{KeyKind, Outcome, Recipient},
+    shown::printable,
+};
 
 use super::{
     Flags, Host, Report, Status,
-    kustomization::{Found, Function, legacy_form},
+    kustomization::{self, Found, Function, legacy_form},
 };
 use crate::{
     Error, Settings,
@@ -17,14 +26,20 @@ use crate::{
     yaml,
 };
 
+/// The resources of generators: where each comes from, by its kustomization
+/// and what kustomize tells resources apart by.
+pub(super) type Seen = HashMap<(PathBuf, String), String>;
+
+/// Looks at one; whether a file of it was opened.
 pub(super) fn check(
     host: &Host<'_>,
     flags: Option<Flags>,
     found: &Found,
     context: &Context,
     has_keys: bool,
+    seen: &mut Seen,
     report: &mut Report,
-) {
+) -> bool {
     style(host, flags, found, report);
     if let Some(root) = in_argo_cd(found, context).as_ref().and_then(Policy::root) {
         let detail = format!("in Argo CD, files are read inside {root}");
@@ -38,20 +53,25 @@ pub(super) fn check(
     });
     let generator = match generator {
         Ok(generator) => generator,
-        Err(error) => return fail(report, &found.name, &error),
+        Err(error) => {
+            fail(report, &found.name, &error);
+            return false;
+        }
     };
     let before = report.checks.len();
+    let mut opened = false;
     for entry in generate::distinct(&generator) {
-        file(found, entry, context, has_keys, report);
+        opened |= file(found, entry, context, has_keys, report);
     }
     let files_are_ok = report
         .checks
         .iter()
         .skip(before)
         .all(|check| check.status != Status::Failure);
-    if files_are_ok && has_keys {
-        render(found, &generator, context, report);
+    if files_are_ok && (has_keys || opened) {
+        render(found, &generator, context, seen, report);
     }
+    opened
 }
 
 fn style(host: &Host<'_>, flags: Option<Flags>, found: &Found, report: &mut Report) {
@@ -135,8 +155,15 @@ fn fail(report: &mut Report, name: &str, error: &Error) {
     report.bad(Status::Failure, name, detail, fix);
 }
 
-/// One file: there, encrypted, for whom, opened, unchanged.
-fn file(found: &Found, entry: &Entry, context: &Context, has_keys: bool, report: &mut Report) {
+/// One file: there, encrypted, for whom, opened, unchanged. Whether it was
+/// opened.
+fn file(
+    found: &Found,
+    entry: &Entry,
+    context: &Context,
+    has_keys: bool,
+    report: &mut Report,
+) -> bool {
     let name = format!("{}: {}", found.name, entry.path);
     let bytes = match context
         .policy
@@ -144,38 +171,34 @@ fn file(found: &Found, entry: &Entry, context: &Context, has_keys: bool, report:
     {
         Ok(bytes) => bytes,
         Err(refusal) => {
-            return report.bad(Status::Failure, name, refusal.reason(), refusal.advice());
+            report.bad(Status::Failure, name, refusal.reason(), refusal.advice());
+            return false;
         }
     };
     let document = match Document::parse(&bytes, Format::from_path(&entry.path)) {
         Ok(document) => document,
-        Err(error) => return core_failure(report, name, "", &error),
-    };
-    let mut age = Vec::new();
-    let mut others = Vec::new();
-    for recipient in document.recipients() {
-        match recipient {
-            Recipient::Age { recipient, .. } => age.push(recipient.as_str()),
-            other => others.push(other.kind().name()),
+        Err(error) => {
+            let fix = error.advice().unwrap_or_default();
+            let fix = not_meant(entry, &bytes).unwrap_or_else(|| fix.to_owned());
+            report.bad(Status::Failure, name, error.to_string(), fix);
+            return false;
         }
-    }
-    if age.is_empty() {
-        let whom = match others.as_slice() {
-            [] => "nobody".to_owned(),
-            others => format!("{} only", others.join(", ")),
-        };
-        return report.bad(
-            Status::Failure,
-            name,
-            format!("encrypted for {whom}: no age recipient"),
-            "add one where the file can be opened: `sops rotate --in-place --add-age RECIPIENT FILE`",
-        );
-    }
-    age.extend(others);
-    let whom = format!("encrypted for {}", age.join(", "));
+    };
+    let recipients = document.recipients().map(|recipient| match recipient {
+        Recipient::Age { recipient, .. } => recipient.clone(),
+        other => format!("{} {}", other.kind().title(), printable(&other.to_string())),
+    });
+    let recipients: Vec<_> = recipients.collect();
+    let only_age = document
+        .recipients()
+        .all(|recipient| recipient.kind() == KeyKind::Age);
+    let whom = match recipients.as_slice() {
+        [] => "encrypted for nobody".into(),
+        recipients => format!("encrypted for {}", recipients.join(", ")),
+    };
     match document.decrypt(&context.keys.keyring) {
         // Why there is none was said above.
-        Err(error) if error.kind() == ErrorKind::DataKey && !has_keys => report.bad(
+        Err(error) if error.kind() == ErrorKind::DataKey && !has_keys && only_age => report.bad(
             Status::Warning,
             name,
             format!("{whom}; not opened, as there is no key"),
@@ -191,19 +214,38 @@ fn file(found: &Found, entry: &Entry, context: &Context, has_keys: bool, report:
             ),
             "decrypt those values by the rule they were encrypted by, and encrypt the file anew",
         ),
-        Ok(_) => match outside(found, entry, context) {
-            Some(refusal) => report.bad(
-                Status::Warning,
-                name,
-                format!(
-                    "{whom}; opened, its MAC holds; {}, so that Argo CD may not read it",
-                    refusal.reason()
+        Ok(_) => {
+            match outside(found, entry, context) {
+                Some(refusal) => report.bad(
+                    Status::Warning,
+                    name,
+                    format!(
+                        "{whom}; opened, its MAC holds; {}, so that Argo CD may not read it",
+                        refusal.reason()
+                    ),
+                    refusal.advice(),
                 ),
-                refusal.advice(),
-            ),
-            None => report.ok(name, format!("{whom}; opened, its MAC holds")),
-        },
+                None => report.ok(name, format!("{whom}; opened, its MAC holds")),
+            }
+            return true;
+        }
     }
+    false
+}
+
+/// What to do about a file that a glob took, and that nobody would encrypt.
+fn not_meant(entry: &Entry, bytes: &[u8]) -> Option<String> {
+    let name = Path::new(&entry.path).file_name()?.to_str()?;
+    let is_kustomize = kustomization::NAMES.contains(&name);
+    let documents = yaml::parse("", bytes).unwrap_or_default();
+    let is_generator = documents.iter().any(|document| {
+        document
+            .root()
+            .is_some_and(|root| kustomization::is_ours(document, root))
+    });
+    (is_kustomize || is_generator).then(|| {
+        "it is not for encryption: take it out of the list, with a glob that names encrypted files only, such as `*.enc.yaml`".into()
+    })
 }
 
 /// Why a file would not be read in Argo CD.
@@ -224,16 +266,35 @@ fn in_argo_cd(found: &Found, context: &Context) -> Option<Policy> {
 
 fn core_failure(report: &mut Report, name: String, before: &str, error: &sops_core::Error) {
     let detail = match error.kind() {
-        ErrorKind::DataKey => format!("{before}no key here opens it"),
+        ErrorKind::DataKey => format!("{before}no key here opens it{}", answers(error)),
         _ => format!("{before}{error}"),
     };
     let advice = error.advice().unwrap_or_default();
     report.bad(Status::Failure, name, detail, advice);
 }
 
+/// What those said who were asked for the data key.
+fn answers(error: &sops_core::Error) -> String {
+    let recipients = error
+        .report()
+        .into_iter()
+        .flat_map(|report| report.recipients());
+    let answers = recipients.filter_map(|recipient| match &recipient.outcome {
+        Outcome::Failed { why } => Some(format!("; {}: {why}", recipient.kind.title())),
+        _ => None,
+    });
+    answers.collect()
+}
+
 /// All of it, as the plugin does it: whether Secrets come of it that
 /// kustomize takes.
-fn render(found: &Found, generator: &Generator, context: &Context, report: &mut Report) {
+fn render(
+    found: &Found,
+    generator: &Generator,
+    context: &Context,
+    seen: &mut Seen,
+    report: &mut Report,
+) {
     match generate::render(generator, context, &mut generate::Run::default()) {
         Ok(rendered) => {
             // kustomize drops what a plugin says on stderr where it succeeds.
@@ -244,6 +305,17 @@ fn render(found: &Found, generator: &Generator, context: &Context, report: &mut 
                 report.bad(Status::Warning, &found.name, what, fix);
             }
             for part in &rendered.parts {
+                for id in ids(part) {
+                    let (found_in, place) = (found.dir.clone(), part.origin.clone());
+                    if let Some(first) = seen.insert((found_in, id.clone()), place) {
+                        report.bad(
+                            Status::Failure,
+                            &part.origin,
+                            format!("{id} is there already, from {first}: kustomize refuses it (may not add resource with an already registered id)"),
+                            "name each file once; where one is to change the other, annotate it with kustomize.config.k8s.io/behavior: merge (or replace)",
+                        );
+                    }
+                }
                 if let Some(why) = not_an_object(part) {
                     report.bad(
                         Status::Failure,
@@ -256,6 +328,38 @@ fn render(found: &Found, generator: &Generator, context: &Context, report: &mut 
         }
         Err(error) => fail(report, &found.name, &error),
     }
+}
+
+/// What kustomize tells the resources of a part apart by. Not of those that are
+/// meant to change another one.
+fn ids(part: &Part) -> Vec<String> {
+    const BEHAVIOR: &str = "kustomize.config.k8s.io/behavior";
+    let documents = yaml::parse("", &part.text).unwrap_or_default();
+    let ids = documents.iter().filter_map(|document| {
+        let root = document.root()?;
+        let text = |node, name: &str| {
+            let field = yaml::field(document, node, name)?;
+            yaml::text(document, field)
+        };
+        let metadata = yaml::field(document, root, "metadata")?;
+        let behavior = yaml::field(document, metadata, "annotations")
+            .and_then(|annotations| text(annotations, BEHAVIOR));
+        if behavior.is_some_and(|behavior| matches!(behavior, "merge" | "replace")) {
+            return None;
+        }
+        let namespace = match text(metadata, "namespace") {
+            Some(namespace) => format!(" in namespace {namespace}"),
+            None => String::new(),
+        };
+        // Of an apiVersion the group counts.
+        let group = text(root, "apiVersion").unwrap_or_default();
+        let group = group
+            .split_once('/')
+            .map_or(String::new(), |(group, _)| format!(".{group}"));
+        let (kind, name) = (text(root, "kind")?, text(metadata, "name")?);
+        Some(format!("{kind}{group} {}{namespace}", quoted(name)))
+    });
+    ids.collect()
 }
 
 /// Why kustomize would refuse what is printed.

@@ -19,6 +19,8 @@ pub type Run<'a> = dyn Fn(&Path, &[&str]) -> io::Result<String> + 'a;
 pub struct Host<'a> {
     /// The environment.
     pub var: &'a Lookup<'a>,
+    /// The environment, for what asks later: the key services of clouds.
+    pub var_later: fn(&str) -> Option<OsString>,
     /// The directory that relative paths start from.
     pub dir: PathBuf,
     /// The program that runs.
@@ -236,6 +238,7 @@ mod tests {
     fn the_deepest_mount_decides() {
         let host = Host {
             var: &|_| None,
+            var_later: |_| None,
             dir: PathBuf::new(),
             program: PathBuf::new(),
             user: User {

@@ -7,7 +7,7 @@ use sops_core::{
     keys::{Found, Location, Place},
 };
 
-use super::{Host, Options, Report, Status, Styles, host::Want, shown};
+use super::{Check, Host, Options, Report, Status, Styles, host::Want, shown};
 use crate::{
     Settings,
     keys::{self, Keys},
@@ -15,6 +15,14 @@ use crate::{
 };
 
 const FILE: &str = "SOPS_AGE_KEY_FILE";
+
+/// What is said where there is nothing to open a file with.
+const NONE: &str = "no private key anywhere, and no credentials of a cloud";
+
+/// Whether a check says that there is nothing to open a file with.
+pub(super) fn is_about_none(check: &Check) -> bool {
+    check.detail == NONE
+}
 
 /// The keys at hand, and whether there are any that can be used.
 pub(super) fn check(
@@ -35,7 +43,7 @@ pub(super) fn check(
         },
     };
     let callbacks = Callbacks::none().run_commands();
-    let keys = match Keys::new(&settings, host.var, callbacks) {
+    let mut keys = match Keys::new(&settings, host.var, callbacks) {
         Ok(keys) => keys,
         Err(error) => {
             let text = error.to_string();
@@ -44,10 +52,52 @@ pub(super) fn check(
             return (Keys::default(), false);
         }
     };
+    // A build in the repo-server asks nobody that a file names, and runs no
+    // program for credentials.
+    let clouds = Settings {
+        argo_cd: settings.argo_cd || host.is_repo_server(),
+        key_projects: Some(keys::by_project(&settings)),
+        placeholder: false,
+        ..settings.clone()
+    };
+    keys.add_clouds(&clouds, host.var_later);
     let unnamed = by_project(&settings, options, styles, report);
     let pgp = pgp(&settings, host, report);
-    let any = places(host, &keys, unnamed, needed && !pgp, report) || pgp;
+    let clouds = ambient(&keys, &clouds, host, report);
+    let any = places(host, &keys, unnamed, needed && !pgp && !clouds, report) || pgp || clouds;
     (keys, any)
+}
+
+/// What the pod's own identity in a cloud is, where variables say that it has
+/// one; whether there is any that counts.
+fn ambient(keys: &Keys, settings: &Settings, host: &Host<'_>, report: &mut Report) -> bool {
+    for folder in keys.ambient() {
+        if keys::by_project(settings) {
+            report.bad(
+                Status::Warning,
+                format!("keys: {}", shown(&folder.join(keys::AMBIENT))),
+                "the project may use the identity of the repo-server: whatever that may open, every repository of the project opens",
+                "",
+            );
+        }
+    }
+    let mut any = false;
+    for (kind, outlook) in keys::outlooks(keys, settings, host.var, host.var_later) {
+        let name = format!("keys: {}", kind.title());
+        match outlook {
+            Ok(who) => {
+                any = true;
+                report.ok(name, format!("{who}; asked when a file needs it"));
+            }
+            Err(error) => report.bad(
+                Status::Warning,
+                name,
+                error.to_string(),
+                error.advice().unwrap_or_default(),
+            ),
+        }
+    }
+    any
 }
 
 /// What is to be said about keys per project; whether keys are kept so and no
@@ -181,7 +231,7 @@ fn places(host: &Host<'_>, keys: &Keys, unnamed: bool, needed: bool, report: &mu
             Some(file) => format!("set {FILE} to {}", shown(file)),
             None => format!("mount the Secret with the key, and set {FILE} to its file"),
         };
-        report.bad(status, "keys", "no private key anywhere", fix);
+        report.bad(status, "keys", NONE, fix);
     }
     for (name, detail, fix) in bad {
         report.bad(status, name, detail, fix);
@@ -215,6 +265,8 @@ fn judge(host: &Host<'_>, keys: &Keys, unnamed: bool, place: &Place) -> Judged {
             }
             Judged::Good(format!("for {}", recipients.join(", ")))
         }
+        Found::Usable { what } => Judged::Good(format!("{what}; asked when a file needs it")),
+        Found::Unusable { .. } => bad("mend that key of the mounted Secret"),
         Found::NotRun => Judged::Good("a command, which is run when it is needed".into()),
         Found::NotReadable { .. } => Judged::Bad(place.found.to_string(), unreadable(host)),
         Found::NotFound { .. } => match key_files(host).first() {
@@ -222,7 +274,7 @@ fn judge(host: &Host<'_>, keys: &Keys, unnamed: bool, place: &Place) -> Judged {
             None => bad("mount the Secret with the key there, or correct the path"),
         },
         Found::NoKeyFiles => {
-            bad("put files named *.agekey or *.txt there: the keys of the mounted Secret")
+            bad("put files named *.agekey, *.txt or *.asc there: the keys of the mounted Secret")
         }
         Found::Directory => bad("name the file in it; or name the folder with KSOPS_KEY_DIR"),
         Found::Locked | Found::NeedsPassphrase => {

@@ -11,7 +11,7 @@ use go_yaml::{Document, Kind, NodeId};
 use super::{Report, Status, shown};
 use crate::{Error, Result, generator::Generator, read, yaml};
 
-const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+pub(super) const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// The most folders that one kustomization may lead to.
 const MAX_FOLDERS: usize = 1_000;
@@ -286,7 +286,7 @@ fn is_plain(name: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
 }
 
-fn is_ours(document: &Document<'_>, root: NodeId) -> bool {
+pub(super) fn is_ours(document: &Document<'_>, root: NodeId) -> bool {
     let is = |name, expected| field_text(document, root, name) == Some(expected);
     is("apiVersion", "viaduct.ai/v1") && is("kind", "ksops")
 }

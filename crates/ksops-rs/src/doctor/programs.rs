@@ -7,16 +7,25 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    Host, Report, Status, Styles,
+use super::{Host, Report, Status, Styles, host::Want, shown};
+use crate::{
     elf::{Needs, machine_name},
-    host::Want,
-    shown,
+    install::PLUGIN_PATH,
 };
-use crate::install::PLUGIN_PATH;
 
 /// The variable for the root of plugins.
 pub(super) const PLUGIN_HOME: &str = "KUSTOMIZE_PLUGIN_HOME";
+
+/// Variables that say where keys are; without them they are looked for below
+/// the user's configuration.
+const KEYS: [&str; 6] = [
+    "SOPS_AGE_KEY",
+    "SOPS_AGE_KEY_FILE",
+    "SOPS_AGE_KEY_CMD",
+    "KSOPS_KEY_DIR",
+    "KSOPS_AGE_KEY_DIR",
+    "KSOPS_PGP_KEY_FILE",
+];
 
 const STATIC: &str =
     "use the program of a release: it is static and runs in any container of its architecture";
@@ -26,6 +35,8 @@ struct Outcome {
     status: Status,
     detail: String,
     fix: String,
+    /// Nothing was set up for it.
+    absent: bool,
 }
 
 impl Outcome {
@@ -34,6 +45,7 @@ impl Outcome {
             status: Status::Ok,
             detail: detail.into(),
             fix: String::new(),
+            absent: false,
         }
     }
 
@@ -42,7 +54,23 @@ impl Outcome {
             status: Status::Failure,
             detail: detail.into(),
             fix: fix.into(),
+            absent: false,
         }
+    }
+
+    /// Nobody meant it to be there.
+    fn absent(mut self) -> Self {
+        self.absent = true;
+        self
+    }
+
+    /// What was not set up, and need not be: builds are in the other style.
+    fn unless_absent(mut self, needed: bool, other: &str) -> Self {
+        if !needed && self.absent {
+            self.status = Status::Ok;
+            self.detail = format!("{}; {other} needs none", self.detail);
+        }
+        self
     }
 
     /// What does not work, and is not needed.
@@ -71,10 +99,14 @@ pub(super) fn check(host: &Host<'_>, styles: Styles, report: &mut Report) {
     let needs_path = styles.krm || (styles.is_unknown() && !tree_works);
     let needs_tree = styles.legacy || (styles.is_unknown() && !path_works);
     path.unless_needed(needs_path)
+        .unless_absent(needs_path, "legacy style")
         .add_to(report, "ksops on PATH (KRM style)");
     tree.unless_needed(needs_tree)
+        .unless_absent(needs_tree, "KRM style")
         .add_to(report, "plugin folder (legacy style)");
-    if host.is_repo_server() && host.set("XDG_CONFIG_HOME").is_none() {
+    let has_root = host.set(PLUGIN_HOME).is_some() || !needs_tree;
+    let has_keys = KEYS.iter().any(|name| host.set(name).is_some());
+    if host.is_repo_server() && host.set("XDG_CONFIG_HOME").is_none() && !(has_root && has_keys) {
         report.bad(
             Status::Warning,
             "XDG_CONFIG_HOME",
@@ -115,7 +147,8 @@ fn on_path(host: &Host<'_>) -> Outcome {
         None => Outcome::bad(
             "there is no ksops on PATH",
             "mount the ksops of the volume that `ksops-rs install` filled at /usr/local/bin/ksops (subPath: ksops)",
-        ),
+        )
+        .absent(),
     }
 }
 
@@ -182,15 +215,23 @@ fn no_root(host: &Host<'_>, roots: &[PathBuf]) -> Outcome {
         Some(dir) => format!("{PLUGIN_HOME} is {}, and {missing}", shown(dir)),
         None => format!("{PLUGIN_HOME} is not set, and {missing}"),
     };
-    let fix = match (&set, elsewhere(host)) {
-        (_, Some(root)) => format!("set {PLUGIN_HOME} to {}, where it is", shown(&root)),
+    let found = elsewhere(host);
+    let fix = match (&set, &found) {
+        (_, Some(root)) => format!("set {PLUGIN_HOME} to {}, where it is", shown(root)),
         (Some(dir), None) => format!(
             "mount the volume that `ksops-rs install` filled at {} (subPath: plugin)",
             shown(dir)
         ),
+        (None, None) if host.is_repo_server() => format!(
+            "mount the volume that the init container filled a second time (subPath: plugin), and set {PLUGIN_HOME} to that mount"
+        ),
         (None, None) => format!("run `ksops-rs install DIR` and set {PLUGIN_HOME} to DIR/plugin"),
     };
-    Outcome::bad(detail, fix)
+    let outcome = Outcome::bad(detail, fix);
+    match (set, found) {
+        (None, None) => outcome.absent(),
+        _ => outcome,
+    }
 }
 
 /// A plugin folder where kustomize does not look.
@@ -248,10 +289,9 @@ fn usable(host: &Host<'_>, path: &Path) -> Outcome {
             "mount the volume without noexec: an emptyDir is",
         );
     }
-    let own = match Needs::of(&host.program) {
-        Ok(Needs::Machine(machine) | Needs::Loader(machine, _)) => Some(machine),
-        _ => None,
-    };
+    let own = Needs::of(&host.program)
+        .ok()
+        .and_then(|needs| needs.machine());
     let needs = match Needs::of(path) {
         Ok(needs) => needs,
         Err(error) => {

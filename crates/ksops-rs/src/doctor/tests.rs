@@ -171,6 +171,7 @@ impl Rig {
         };
         let host = Host {
             var: &|name| self.vars.get(name).map(OsString::from),
+            var_later: |_| None,
             dir: self.path(""),
             program: self.path("custom-tools/ksops"),
             user: User {
@@ -389,6 +390,45 @@ broken! {
     warnings_of_a_build_are_repeated: |rig| {
         rig.edit("app/generator.yaml", "files:", "bogus: 1\nsecretFrom: [{metadata: {name: s}, envs: [e.enc.yaml]}]\nfiles:");
         rig.encrypt("app/e.enc.yaml", "A: 'x #y'\nB: $A\n");
+    };
+    // As KSOPS's Helm values have it: KRM style, the mount on PATH alone.
+    only_krm_is_set_up: |rig| {
+        rig.vars.remove("KUSTOMIZE_PLUGIN_HOME");
+        rig.vars.remove("XDG_CONFIG_HOME");
+        rig.remove("home/argocd/ksops-plugin");
+        rig.mounts.clear();
+        rig.write("app/generator.yaml", KRM);
+    };
+    only_krm_is_set_up_and_no_generator_is_named: |rig| {
+        rig.vars.remove("KUSTOMIZE_PLUGIN_HOME");
+        rig.vars.remove("XDG_CONFIG_HOME");
+        rig.remove("home/argocd/ksops-plugin");
+        rig.mounts.clear();
+        rig.options.dir = None;
+    };
+    only_krm_is_set_up_for_legacy_style: |rig| {
+        rig.vars.remove("KUSTOMIZE_PLUGIN_HOME");
+        rig.remove("home/argocd/ksops-plugin");
+        rig.mounts.clear();
+    };
+    only_legacy_is_set_up: |rig| {
+        rig.remove("usr/local/bin/ksops");
+        rig.options.flags = Some(Flags::parse("--enable-alpha-plugins"));
+    };
+    a_file_is_named_twice: |rig| {
+        rig.edit("app/generator.yaml", "- secret", "- ./secret.enc.yaml\n- secret");
+    };
+    two_files_hold_one_secret: |rig| {
+        rig.encrypt("app/other.enc.yaml", SECRET);
+        rig.write("app/second.yaml", LEGACY.replace("secret.enc", "other.enc").replace("secrets", "more"));
+        rig.write("app/kustomization.yaml", "generators:\n- generator.yaml\n- second.yaml\n");
+        // One that changes the other is meant to have its name.
+        let merge = SECRET.replace("name: app", "name: app\n  annotations: {kustomize.config.k8s.io/behavior: merge}");
+        rig.encrypt("app/merge.enc.yaml", &merge);
+        rig.edit("app/second.yaml", "- other", "- merge.enc.yaml\n- other");
+    };
+    a_glob_takes_the_kustomization: |rig| {
+        rig.edit("app/generator.yaml", "secret.enc.yaml", "'*.yaml'");
     };
     generator_is_of_another_version: |rig| {
         rig.edit("app/generator.yaml", "viaduct.ai/v1", "viaduct.ai/v1beta1");

@@ -106,25 +106,60 @@ fn a_failure_leaves_the_old_program() {
 #[test]
 fn the_first_kustomize_that_is_there_is_copied() {
     let [from, to] = [(); 2].map(|()| tempfile::tempdir().unwrap());
-    let [a, b] = ["a", "b"].map(|name| from.path().join(name));
+    let [a, b] = ["a/kustomize", "b/kustomize"].map(|name| from.path().join(name));
+    for path in [&a, &b] {
+        fs::create_dir(path.parent().unwrap()).unwrap();
+    }
     fs::write(&a, "a").unwrap();
     fs::write(&b, "b").unwrap();
     fs::set_permissions(&b, Permissions::from_mode(0o555)).unwrap();
-    let path = install_kustomize(&[a.clone(), b.clone()], to.path()).unwrap();
+    let own = program(from.path(), "one");
+    let path = install_other(&[a.clone(), b.clone()], &own, to.path()).unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"b");
     assert_eq!(mode(&path), 0o755);
     // The one that is there already, when it is run from there.
-    install_kustomize(std::slice::from_ref(&path), to.path()).unwrap();
+    install_other(std::slice::from_ref(&path), &own, to.path()).unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"b");
 
-    let error = install_kustomize(&[a, from.path().join("none")], to.path()).unwrap_err();
+    let error = install_other(&[a, from.path().join("none")], &own, to.path()).unwrap_err();
     let text = error.to_string().replace(from.path().to_str().unwrap(), "");
     insta::assert_snapshot!(text, @r"
     install: kustomize was not copied, as there is none to copy
-      /a: not executable
+      /a/kustomize: not executable
       /none: no such file or directory
     use the image that holds kustomize, or leave out --with-kustomize: Argo CD brings its own
     ");
+}
+
+/// The image for another architecture, or one that was built wrongly.
+#[test]
+fn a_kustomize_for_another_machine_is_not_copied() {
+    let [from, to] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let elf = |folder: &str, machine: u8| {
+        let mut header = b"\x7fELF\x02\x01\x01".to_vec();
+        header.resize(64, 0);
+        header[18] = machine;
+        let path = from.path().join(folder).join("kustomize");
+        fs::create_dir(path.parent().unwrap()).unwrap();
+        fs::write(&path, header).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        path
+    };
+    let (own, wrong, right) = (elf("ksops", 183), elf("amd64", 62), elf("arm64", 183));
+    let own = File::open(own).unwrap();
+    let error = install_other(std::slice::from_ref(&wrong), &own, to.path()).unwrap_err();
+    let text = error.to_string().replace(from.path().to_str().unwrap(), "");
+    insta::assert_snapshot!(text, @r"
+    install: kustomize was not copied, as there is none to copy
+      /amd64/kustomize: a program for x86_64 (amd64), and this machine is aarch64 (arm64)
+    use the image that holds kustomize, or leave out --with-kustomize: Argo CD brings its own
+    ");
+    assert_eq!(names(to.path()), [""; 0]);
+    install_other(&[wrong, right.clone()], &own, to.path()).unwrap();
+    assert_eq!(
+        fs::read(to.path().join("kustomize")).unwrap(),
+        fs::read(right).unwrap()
+    );
 }
 
 #[test]
@@ -132,13 +167,17 @@ fn arguments_are_those_of_ksops() {
     let parse = |args: &[&str]| {
         let args: Vec<OsString> = args.iter().map(OsString::from).collect();
         Arguments::parse(&args).map(|arguments| {
-            arguments.map(|a| (a.dir.to_str().unwrap().to_owned(), a.with_kustomize))
+            arguments.map(|a| {
+                assert_eq!(a.with_sops, args.contains(&"--with-sops".into()));
+                (a.dir.to_str().unwrap().to_owned(), a.with_kustomize)
+            })
         })
     };
     let dir = |with| Ok(Some(("/d".to_owned(), with)));
     assert_eq!(parse(&["/d"]), dir(false));
     assert_eq!(parse(&["--with-kustomize", "/d"]), dir(true));
     assert_eq!(parse(&["/d", "--with-kustomize"]), dir(true));
+    assert_eq!(parse(&["--with-sops", "/d"]), dir(false));
     assert_eq!(parse(&["/d", "/e", "--x"]), dir(false));
     assert_eq!(parse(&["--help"]), Ok(None));
     for bad in [&[][..], &["--with-kustomize"], &["--foo", "/d"], &[""]] {

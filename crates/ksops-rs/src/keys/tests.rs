@@ -5,7 +5,7 @@ use sops_core::keys::Found;
 use std::ffi::OsString;
 
 use super::*;
-use crate::settings::{APP_NAME, KEY_DIR, OLD_KEY_DIR};
+use crate::settings::{APP_NAME, KEY_DIR, KEY_PROJECTS, OLD_KEY_DIR};
 
 /// Identities found, by the name of their folder or variable; none of
 /// them is a key, so that each is an error that names its place.
@@ -64,12 +64,14 @@ fn a_project_has_its_own_keys_and_the_shared_ones() {
 
 #[test]
 fn without_a_good_name_there_are_only_the_shared_ones() {
-    let missing = of(&[]);
-    insta::assert_snapshot!(missing, @r"
+    insta::assert_snapshot!(of(&[]), @r"
     /_shared/key.agekey
-    keys are kept by project, and ARGOCD_APP_PROJECT_NAME is not set: Argo CD 3.1 and newer set it; until then only keys in _shared are used
+    keys are kept by project, and ARGOCD_APP_PROJECT_NAME is not set: Argo CD 3.0.0 and newer set it; until then only keys in _shared are used
     ");
-    assert_eq!(of(&[(PROJECT, "")]), missing);
+    insta::assert_snapshot!(of(&[(PROJECT, "")]), @r"
+    /_shared/key.agekey
+    keys are kept by project, and ARGOCD_APP_PROJECT_NAME is empty, as Argo CD sets it for the details of an application (its Parameters, the form for a new one): there only keys in _shared are used; a sync has the name of the project
+    ");
     let bad = of(&[(PROJECT, "..")]);
     insta::assert_snapshot!(bad, @r"
     /_shared/key.agekey

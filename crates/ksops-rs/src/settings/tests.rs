@@ -149,7 +149,7 @@ fn the_folder_of_keys_has_two_names() {
 fn projects_have_the_names_of_folders() {
     let of = |name: &str| settings(&[(PROJECT, name)]).unwrap().project;
     assert_eq!(of("team-a"), Project::Named("team-a".into()));
-    assert_eq!(of(""), Project::Missing);
+    assert_eq!(of(""), Project::Empty);
     for bad in ["..", "a/b", "_shared", "Team", "a.b"] {
         assert_eq!(of(bad), Project::Bad);
     }

@@ -5,94 +5,18 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
     path::Path,
     process::{Command, Output},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
 };
 
-use base64::{Engine, prelude::BASE64_STANDARD};
+use crate::fake::Fake;
 use sops_core::{Document, EncryptOptions, Format, Keyring, keys::Recipient};
 use sops_kms::{Environment, Policy};
 
 const ID: &str = "projects/p/locations/global/keyRings/r/cryptoKeys/k";
 
-/// Turns keys round, for whoever has the token.
-struct Kms {
-    url: String,
-    requests: Arc<AtomicUsize>,
-}
-
-impl Kms {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let requests = Arc::new(AtomicUsize::new(0));
-        let count = requests.clone();
-        thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let count = count.clone();
-                thread::spawn(move || serve(&stream, &count));
-            }
-        });
-        Kms { url, requests }
-    }
-}
-
-fn serve(stream: &TcpStream, count: &AtomicUsize) -> Option<()> {
-    let mut reader = BufReader::new(stream);
-    loop {
-        let mut lines = Vec::new();
-        loop {
-            let mut line = String::new();
-            if reader.read_line(&mut line).ok()? == 0 {
-                return None;
-            }
-            match line.trim_end() {
-                "" => break,
-                line => lines.push(line.to_owned()),
-            }
-        }
-        count.fetch_add(1, Ordering::SeqCst);
-        let header = |name: &str| {
-            let found = lines.iter().filter_map(|line| line.split_once(": "));
-            let mut found = found.filter(|(other, _)| other.eq_ignore_ascii_case(name));
-            Some(found.next()?.1.to_owned())
-        };
-        let mut body = vec![0; header("content-length")?.parse().ok()?];
-        reader.read_exact(&mut body).ok()?;
-        let call: serde_json::Value = serde_json::from_slice(&body).ok()?;
-        let (from, to) = match lines[0].contains(":encrypt") {
-            true => ("plaintext", "ciphertext"),
-            false => ("ciphertext", "plaintext"),
-        };
-        let (status, answer) = if header("authorization")? == "Bearer t0k3n" {
-            let mut bytes = BASE64_STANDARD.decode(call[from].as_str()?).ok()?;
-            bytes.reverse();
-            (
-                200,
-                serde_json::json!({ to: BASE64_STANDARD.encode(bytes) }),
-            )
-        } else {
-            (
-                403,
-                serde_json::json!({"error": {"status": "PERMISSION_DENIED", "message": "planted"}}),
-            )
-        };
-        let answer = answer.to_string();
-        let length = answer.len();
-        let text = format!("HTTP/1.1 {status} Said\r\ncontent-length: {length}\r\n\r\n{answer}");
-        (&mut &*stream).write_all(text.as_bytes()).ok()?;
-    }
-}
-
 /// A file that only KMS opens.
-fn secret(kms: &Kms) -> Vec<u8> {
+fn secret(kms: &Fake) -> Vec<u8> {
     let url = kms.url.clone();
     let env = Environment::new(
         move |name| match name {
@@ -110,7 +34,7 @@ fn secret(kms: &Kms) -> Vec<u8> {
     plain.encrypt(&options, &keyring).unwrap()
 }
 
-fn run(dir: &Path, args: &[&str], kms: &Kms, token: &str, more: &[(&str, &str)]) -> Output {
+fn run(dir: &Path, args: &[&str], kms: &Fake, token: &str, more: &[(&str, &str)]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_ksops-rs"))
         .args(args)
         .current_dir(dir)
@@ -124,7 +48,7 @@ fn run(dir: &Path, args: &[&str], kms: &Kms, token: &str, more: &[(&str, &str)])
 
 #[test]
 fn files_are_opened_with_the_credentials_of_the_process() {
-    let kms = Kms::start();
+    let kms = Fake::start(crate::fake::gcp);
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
     fs::write(dir.join("s.enc.yaml"), secret(&kms)).unwrap();
@@ -138,7 +62,7 @@ fn files_are_opened_with_the_credentials_of_the_process() {
             String::from_utf8(output.stderr.clone()).unwrap(),
         )
     };
-    let before = kms.requests.load(Ordering::SeqCst);
+    kms.asked();
     let (good, out, errors) = text(&run(dir, &["decrypt", "s.enc.yaml"], &kms, "t0k3n", &[]));
     assert!(good && out.contains("a: b"), "{errors}");
     // As the plugin, in Argo CD or not.
@@ -147,7 +71,7 @@ fn files_are_opened_with_the_credentials_of_the_process() {
         assert!(good && out.contains("a: b"), "{errors}");
     }
     // Equal wrapped keys are asked for once.
-    assert_eq!(kms.requests.load(Ordering::SeqCst), before + 3);
+    assert_eq!(kms.asked().len(), 3);
     // Somebody else's token; nothing of the answer is shown.
     let (good, out, errors) = text(&run(dir, &["generator.yaml"], &kms, "other", &[]));
     assert!(!good && out.is_empty());
@@ -161,12 +85,12 @@ fn files_are_opened_with_the_credentials_of_the_process() {
 
 #[test]
 fn credentials_of_all_projects_are_none_of_one() {
-    let kms = Kms::start();
+    let kms = Fake::start(crate::fake::gcp);
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
     fs::write(dir.join("s.enc.yaml"), secret(&kms)).unwrap();
     fs::create_dir(dir.join("keys")).unwrap();
-    let before = kms.requests.load(Ordering::SeqCst);
+    kms.asked();
     let keys = dir.join("keys").display().to_string();
     let more = [
         ("KSOPS_AGE_KEY_DIR", keys.as_str()),
@@ -174,5 +98,5 @@ fn credentials_of_all_projects_are_none_of_one() {
     ];
     let output = run(dir, &["decrypt", "s.enc.yaml"], &kms, "t0k3n", &more);
     assert!(!output.status.success());
-    assert_eq!(kms.requests.load(Ordering::SeqCst), before);
+    assert_eq!(kms.asked(), [""; 0]);
 }

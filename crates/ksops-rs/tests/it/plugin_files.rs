@@ -1,44 +1,17 @@
 //! The files under `plugin/`: they parse, kustomize builds them, and they
 //! agree with one another and with the code.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{collections::BTreeSet, fs};
 
-use crate::world::{World, kubectl, resources};
+use crate::{
+    manifests::{check_pod, files, named, octal, pod, read, root, yaml},
+    world::{World, kubectl, resources},
+};
 use ksops_rs::{
-    install::{PLUGIN_HOME, PLUGIN_PATH},
     keys::SHARED,
-    settings::{CONFINE, KEY_DIR, is_dns_label},
+    settings::{CONFINE, KEY_DIR, KEY_PROJECTS, is_dns_label},
 };
 use serde_yaml::Value;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn read(path: &str) -> String {
-    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-fn yaml(path: &str) -> Value {
-    serde_yaml::from_str(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-fn files(dir: &str, all: &mut Vec<String>) {
-    for entry in fs::read_dir(root().join(dir)).unwrap() {
-        let entry = entry.unwrap();
-        let path = format!("{dir}/{}", entry.file_name().to_str().unwrap());
-        if entry.file_type().unwrap().is_dir() {
-            files(&path, all);
-        } else {
-            all.push(path);
-        }
-    }
-}
 
 #[test]
 fn all_yaml_parses() {
@@ -50,76 +23,6 @@ fn all_yaml_parses() {
         assert!(yaml(path).is_mapping(), "{path}");
     }
     assert!(all.len() >= 9, "{all:?}");
-}
-
-/// The part of a pod that is about this program.
-fn pod(spec: &Value, container: &Value) -> Value {
-    let mut pod = serde_yaml::Mapping::new();
-    for (name, value) in [
-        ("volumes", &spec["volumes"]),
-        ("initContainers", &spec["initContainers"]),
-        ("volumeMounts", &container["volumeMounts"]),
-        ("env", &container["env"]),
-    ] {
-        assert!(value.is_sequence(), "{name}");
-        pod.insert(name.into(), value.clone());
-    }
-    pod.into()
-}
-
-fn named<'a>(list: &'a Value, name: &str) -> &'a Value {
-    let items = list.as_sequence().unwrap().iter();
-    let mut found = items.filter(|item| item["name"] == name);
-    let item = found.next().unwrap_or_else(|| panic!("{name} is missing"));
-    assert!(found.next().is_none(), "{name} is there twice");
-    item
-}
-
-fn mount<'a>(mounts: &'a Value, sub_path: &str) -> &'a str {
-    let items = mounts.as_sequence().unwrap().iter();
-    let mut found = items.filter(|item| item["subPath"] == sub_path);
-    found.next().unwrap()["mountPath"].as_str().unwrap()
-}
-
-fn check_pod(pod: &Value) {
-    let init = named(&pod["initContainers"], "install-ksops");
-    assert_eq!(init["args"][0], "install");
-    assert_eq!(init["args"][1], init["volumeMounts"][0]["mountPath"]);
-    assert_eq!(init["securityContext"]["runAsUser"], 65534);
-    assert_eq!(init["securityContext"]["readOnlyRootFilesystem"], true);
-    assert!(
-        init.get("command").is_none(),
-        "the entry point is the program"
-    );
-    let volume = &init["volumeMounts"][0]["name"];
-    assert!(named(&pod["volumes"], volume.as_str().unwrap())["emptyDir"].is_mapping());
-
-    // KRM style: on PATH. Legacy style: below KUSTOMIZE_PLUGIN_HOME.
-    let mounts = &pod["volumeMounts"];
-    assert_eq!(mount(mounts, "ksops"), "/usr/local/bin/ksops");
-    assert_eq!(PLUGIN_PATH, "viaduct.ai/v1/ksops/ksops");
-    let home = named(&pod["env"], "KUSTOMIZE_PLUGIN_HOME");
-    assert_eq!(home["value"], mount(mounts, PLUGIN_HOME));
-
-    // The key: in the mounted Secret, readable for user 999.
-    let key = named(&pod["env"], "SOPS_AGE_KEY_FILE")["value"]
-        .as_str()
-        .unwrap();
-    let secret = named(mounts, "sops-age")["mountPath"].as_str().unwrap();
-    assert_eq!(key, format!("{secret}/age.agekey"));
-    let config = named(&pod["env"], "XDG_CONFIG_HOME")["value"]
-        .as_str()
-        .unwrap();
-    assert_eq!(secret, format!("{config}/sops/age"));
-    assert_eq!(
-        named(&pod["volumes"], "sops-age")["secret"]["defaultMode"],
-        0o444
-    );
-}
-
-/// YAML 1.1, which Kubernetes and Helm read, takes 0444 for an octal number.
-fn octal(text: &str) -> String {
-    text.replace("defaultMode: 0444", "defaultMode: 292")
 }
 
 #[test]
@@ -193,20 +96,51 @@ fn the_component_builds_and_says_what_the_chart_says() {
     let mount = &named(&container["volumeMounts"], "sops-age-projects")["mountPath"];
     assert_eq!(mount, dir);
     assert_eq!(named(&container["env"], CONFINE)["value"], "auto");
+    assert_eq!(named(&container["env"], KEY_PROJECTS)["value"], "true");
+    // The key of all is not required any more.
+    assert_eq!(
+        named(&spec["volumes"], "sops-age")["secret"]["optional"],
+        true
+    );
     let sources = &named(&spec["volumes"], "sops-age-projects")["projected"]["sources"];
-    let folders: BTreeSet<_> = sources
+    let items = sources
         .as_sequence()
         .unwrap()
         .iter()
-        .map(|source| {
-            let path = source["secret"]["items"][0]["path"].as_str().unwrap();
-            path.strip_suffix("/age.agekey").unwrap().to_owned()
+        .flat_map(|source| source["secret"]["items"].as_sequence().unwrap());
+    let folders: BTreeSet<_> = items
+        .map(|item| {
+            let path = item["path"].as_str().unwrap();
+            let (folder, file) = path.split_once('/').unwrap();
+            assert!(["age.agekey", "sops.aws-kms"].contains(&file), "{file}");
+            folder.to_owned()
         })
         .collect();
     let project = yaml("plugin/argocd/examples/appproject.yaml");
     let project = project["metadata"]["name"].as_str().unwrap().to_owned();
     assert!(is_dns_label(&project));
     assert_eq!(folders, BTreeSet::from([SHARED.to_owned(), project]));
+}
+
+/// Beside Argo CD's manifests in a namespace, behind the component.
+#[test]
+fn the_example_for_shared_servers_is_a_patch() {
+    let Some(kubectl) = kubectl() else { return };
+    let world = World::new();
+    let map = read("plugin/argocd/examples/argocd-cm.yaml");
+    world.write("argocd/shared.yaml", map);
+    world.write(
+        "argocd/cm.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: argocd-cm\ndata:\n  other: kept\n  kustomize.buildOptions: --enable-alpha-plugins --enable-exec\n",
+    );
+    world.write(
+        "argocd/kustomization.yaml",
+        "namespace: argocd\nresources: [cm.yaml]\npatches: [path: shared.yaml]\n",
+    );
+    let built = resources(&world.build(&kubectl, "argocd").rendered());
+    let data = &built["ConfigMap/argocd-cm"]["data"];
+    assert_eq!(data["other"], "kept");
+    assert_eq!(data["kustomize.buildOptions"], "--enable-alpha-plugins");
 }
 
 #[test]
@@ -235,6 +169,9 @@ fn versions_and_names_agree() {
         "/usr/local/bin/kustomize\n",
         // Nothing from anybody else's image.
         "COPY ${TARGETARCH}/bin/ /usr/local/bin/\n",
+        // `docker run IMAGE kustomize build`, as with KSOPS's image.
+        "ENTRYPOINT []\n",
+        "ENV KUSTOMIZE_PLUGIN_HOME=/usr/local/share/kustomize/plugin\n",
     ] {
         assert!(docker.contains(part), "{part}");
     }
@@ -246,6 +183,7 @@ fn versions_and_names_agree() {
         "plugin/check-static",
         "plugin/release",
         "plugin/image-context",
+        "plugin/notices",
     ] {
         assert!(
             workflows.contains(script) && root().join(script).is_file(),
@@ -287,67 +225,4 @@ fn actions_are_pinned() {
             workflow.matches("persist-credentials: false").count()
         );
     }
-}
-
-#[test]
-fn archives_are_those_of_ksops() {
-    let world = World::new();
-    // Small, so that packing it is quick.
-    world.write("binary", "#!/bin/sh\necho unpacked\n");
-    let binary = world.path("binary");
-    let out = world.path("out");
-    let release = |pairs: &[String]| {
-        Command::new(root().join("plugin/release"))
-            .args(["1.2.3", out.to_str().unwrap()])
-            .args(pairs)
-            .output()
-            .unwrap()
-    };
-    let pairs = ["x86_64", "arm64"].map(|arch| format!("{arch}={0},{0}", binary.display()));
-    let output = release(&pairs);
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let mut names: Vec<_> = fs::read_dir(&out)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    assert_eq!(
-        names,
-        [
-            "checksums.txt",
-            "ksops_1.2.3_Linux_arm64.tar.gz",
-            "ksops_1.2.3_Linux_x86_64.tar.gz",
-            "ksops_latest_Linux_arm64.tar.gz",
-            "ksops_latest_Linux_x86_64.tar.gz",
-            "sops-v1.2.3.linux.amd64",
-            "sops-v1.2.3.linux.arm64",
-        ]
-    );
-    let run = |program: &str, args: &[&str]| {
-        let output = Command::new(program)
-            .args(args)
-            .current_dir(&out)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{program} {args:?}");
-        String::from_utf8(output.stdout).unwrap()
-    };
-    assert_eq!(
-        run("sha256sum", &["--check", "checksums.txt"])
-            .lines()
-            .count(),
-        6
-    );
-    // As an init script unpacks it.
-    run(
-        "tar",
-        &["-xzf", "ksops_latest_Linux_x86_64.tar.gz", "ksops"],
-    );
-    assert_eq!(run("./ksops", &[]), "unpacked\n");
-
-    assert!(!release(&["amd64=/x".into()]).status.success());
 }

@@ -21,10 +21,7 @@ use sops_core::{Document, EncryptOptions, Format, metadata::Rule};
 /// The kubectl that the tests use; `None`, with a line on stderr, where there
 /// is none that runs exec plugins. With CI=true that is a failure.
 pub fn kubectl() -> Option<PathBuf> {
-    let paths = env::var_os("PATH").unwrap_or_default();
-    let kubectl = env::split_paths(&paths)
-        .map(|dir| dir.join("kubectl"))
-        .find(|path| path.is_file());
+    let kubectl = tool("kubectl").or_else(|| on_path("kubectl"));
     let found = kubectl.filter(|kubectl| {
         let help = Command::new(kubectl).args(["kustomize", "--help"]).output();
         help.is_ok_and(|help| {
@@ -40,6 +37,29 @@ pub fn kubectl() -> Option<PathBuf> {
         eprintln!("{line}");
     }
     found
+}
+
+/// A program that `.ci/kube` fetched: kubectl with kustomize 5.8.1, helm 4.
+pub fn tool(name: &str) -> Option<PathBuf> {
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/ci-tools/kube");
+    Some(tools.join(name)).filter(|path| path.is_file())
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    let paths = env::var_os("PATH").unwrap_or_default();
+    let mut there = env::split_paths(&paths).map(|dir| dir.join(name));
+    there.find(|path| path.is_file())
+}
+
+/// What a test does without a program: it says so, and fails in CI.
+pub fn skip<T>(line: &str) -> Option<T> {
+    let line = format!("SKIPPED: {line}");
+    assert!(
+        env::var("CI").as_deref() != Ok("true"),
+        "{line}, and CI=true"
+    );
+    eprintln!("{line}");
+    None
 }
 
 /// Whether this test may become other users.

@@ -43,11 +43,17 @@ impl<'a> Chain<'a> {
     /// The source of the credentials for a key that names this profile, or
     /// none.
     pub(crate) fn source(&mut self, asked: Option<&str>) -> Result<Source, KeyError> {
-        if let Some(name) = asked {
+        // Given ones are the only ones: a file's profile does not matter.
+        if let Some(name) = asked.filter(|_| !self.env.is_given()) {
             return self.profile(name, true, &mut Vec::new());
         }
         if let Some(keys) = self.variables() {
             return Ok(keys);
+        }
+        if self.env.is_given() {
+            return Err(missing(
+                "there is no access key among those that were given",
+            ));
         }
         if let Some(source) = self.web_identity()? {
             return Ok(source);
@@ -107,7 +113,10 @@ impl<'a> Chain<'a> {
                 let token = token.as_ref().map(|token| token.as_str());
                 Some(Source::Given {
                     keys: Keys::new(&id, &secret, token),
-                    from: "the access key in AWS_ACCESS_KEY_ID".into(),
+                    from: format!(
+                        "the access key in {}",
+                        self.env.name_of("AWS_ACCESS_KEY_ID")
+                    ),
                 })
             }
             (None, _) => {

@@ -65,7 +65,10 @@ impl<'a> Chain<'a> {
         const NAME: &str = "AZURE_TOKEN_CREDENTIALS";
         use Part::{Cli, Environment, Managed, Workload};
         let Some(value) = self.env.var(NAME) else {
-            return Ok(vec![Environment, Workload, Managed, Cli]);
+            return Ok(match self.env.is_given() {
+                true => vec![Environment],
+                false => vec![Environment, Workload, Managed, Cli],
+            });
         };
         Ok(match &*value.trim().to_ascii_lowercase() {
             "dev" => vec![Cli],
@@ -112,6 +115,7 @@ impl<'a> Chain<'a> {
             tenant,
             client,
             proof,
+            from: self.env.name_of(name),
         }))
     }
 
@@ -133,6 +137,7 @@ impl<'a> Chain<'a> {
             tenant,
             client,
             proof: Proof::Federated(path),
+            from: FILE.into(),
         }))
     }
 

@@ -12,6 +12,8 @@ pub(super) enum Source {
         tenant: String,
         client: String,
         proof: Proof,
+        /// The variable, or the file, that the proof stands in.
+        from: String,
     },
     /// App Service, Functions, Container Apps: a server beside us.
     AppService {
@@ -49,12 +51,7 @@ impl fmt::Display for Source {
             None => "the managed identity".into(),
         };
         match self {
-            Source::Application { client, proof, .. } => {
-                let from = match proof {
-                    Proof::Secret(_) => "AZURE_CLIENT_SECRET",
-                    Proof::Certificate { .. } => "AZURE_CLIENT_CERTIFICATE_PATH",
-                    Proof::Federated(_) => "AZURE_FEDERATED_TOKEN_FILE",
-                };
+            Source::Application { client, from, .. } => {
                 write!(f, "application {client} (by {from})")
             }
             Source::AppService { client, .. } => {

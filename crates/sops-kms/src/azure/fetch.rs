@@ -66,6 +66,7 @@ impl Azure {
                 tenant,
                 client,
                 proof,
+                ..
             } => {
                 let tenant = self.tenant(tenant, &challenge.tenant, &who)?;
                 self.application(challenge, tenant, client, proof, &who)

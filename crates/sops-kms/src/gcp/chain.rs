@@ -40,7 +40,8 @@ impl<'a> Chain<'a> {
         match self.env.secret_var(TEXT) {
             None => self.note(variable(TEXT), Found::NotSet),
             Some(value) if value.trim_start().starts_with('{') => {
-                return self.parse(variable(TEXT), value.as_bytes(), TEXT);
+                let from = self.env.name_of(TEXT);
+                return self.parse(variable(TEXT), value.as_bytes(), &from);
             }
             // The value is not shown: it may be a key that was cut.
             Some(value) => {
@@ -66,6 +67,9 @@ impl<'a> Chain<'a> {
                 return self.file(None, &path);
             }
             self.note(file(None, &path), Found::NotFound { hint: None });
+        }
+        if self.env.is_given() {
+            return Err(none());
         }
         let host = self.env.var("GCE_METADATA_HOST");
         let host = host.unwrap_or_else(|| METADATA.into());

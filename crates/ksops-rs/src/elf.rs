@@ -3,14 +3,13 @@
 use std::{
     fs::File,
     io,
-    io::Read,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
 /// What a program needs in order to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Needs {
+pub(crate) enum Needs {
     /// Only the kernel: a static program for this machine.
     Machine(u16),
     /// A loader and its libraries besides.
@@ -30,10 +29,19 @@ impl Needs {
     /// # Errors
     ///
     /// Those of the operating system.
-    pub(super) fn of(path: &Path) -> io::Result<Self> {
-        let mut file = File::open(path)?;
-        let mut start = Vec::new();
-        (&mut file).take(MAX as u64).read_to_end(&mut start)?;
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        Self::of_file(&File::open(path)?)
+    }
+
+    /// As [`of`](Self::of); wherever the file is read next, it stays so.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    pub(crate) fn of_file(file: &File) -> io::Result<Self> {
+        let mut start = vec![0; MAX];
+        let length = file.read_at(&mut start, 0)?;
+        start.truncate(length);
         if let Some(line) = start.strip_prefix(b"#!") {
             let line = line.split(|&b| b == b'\n').next().unwrap_or_default();
             let line = String::from_utf8_lossy(line);
@@ -46,7 +54,7 @@ impl Needs {
         let Some(machine) = number(&start, 18, 2).and_then(|n| u16::try_from(n).ok()) else {
             return Ok(Needs::Unknown);
         };
-        Ok(match loader(&file, &start)? {
+        Ok(match loader(file, &start)? {
             Some(loader) => Needs::Loader(machine, loader),
             None => Needs::Machine(machine),
         })
@@ -91,8 +99,18 @@ fn number(bytes: &[u8], at: usize, length: usize) -> Option<u64> {
     Some(bytes.iter().rev().fold(0, |n, &b| n << 8 | u64::from(b)))
 }
 
+impl Needs {
+    /// The machine that it is for, where it is a program.
+    pub(crate) fn machine(&self) -> Option<u16> {
+        match self {
+            Needs::Machine(machine) | Needs::Loader(machine, _) => Some(*machine),
+            Needs::Script(_) | Needs::Unknown => None,
+        }
+    }
+}
+
 /// What a machine is called by Docker, Kubernetes and the releases.
-pub(super) fn machine_name(machine: u16) -> String {
+pub(crate) fn machine_name(machine: u16) -> String {
     match machine {
         62 => "x86_64 (amd64)".into(),
         183 => "aarch64 (arm64)".into(),
