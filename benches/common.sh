@@ -2,7 +2,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-target=x86_64-unknown-linux-gnu
+target=$(uname -m)-unknown-linux-gnu
 built=${CARGO_TARGET_DIR:-target}/$target/release
 corpus=${CARGO_TARGET_DIR:-target}/bench-corpus
 

@@ -20,7 +20,7 @@ use crate::{Error, Process, Result, policy::Tenant};
     disable_version_flag = true,
     args_override_self = true
 )]
-struct Arguments {
+pub(crate) struct Arguments {
     /// The encrypted file; stdin if none is named
     #[arg(value_name = "FILE")]
     files: Vec<OsString>,

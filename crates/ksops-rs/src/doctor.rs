@@ -41,7 +41,7 @@ use crate::{
     bin_name = "ksops-rs doctor",
     disable_version_flag = true
 )]
-struct Arguments {
+pub(crate) struct Arguments {
     /// The folder of a kustomization.yaml
     #[arg(value_name = "DIR")]
     dir: Option<PathBuf>,

@@ -35,6 +35,12 @@ const USAGE: &str = "usage: ksops-rs install [--with-kustomize] [--with-sops] DI
 /// Where the image keeps sops-rs.
 const SOPS: &str = "/usr/local/bin/sops";
 
+/// The options, and what they do.
+pub(crate) const OPTIONS: [(&str, &str); 2] = [
+    ("--with-kustomize", "also copy kustomize to DIR/kustomize"),
+    ("--with-sops", "also copy sops (sops-rs) to DIR/sops"),
+];
+
 /// The text of `ksops-rs install --help`.
 const HELP: &str = "\
 Usage: ksops-rs install [--with-kustomize] [--with-sops] DIR

@@ -8,6 +8,7 @@
 //! runs. All paths of the plugin meet in [`generate::render`].
 
 pub mod budget;
+mod completion;
 mod decrypt;
 pub mod doctor;
 mod elf;

@@ -62,6 +62,7 @@ By hand:
   ksops-rs decrypt [FILE]     print one file decrypted; see `ksops-rs decrypt --help`
   ksops-rs doctor [DIR]       say why a build does not work here, and what to do
   ksops-rs install DIR        copy the plugin into DIR, as Argo CD needs it
+  ksops-rs completion SHELL   print a script for bash, zsh or fish; or for man
   ksops-rs --version          print the version
   ksops-rs --help             print this text
 
@@ -85,7 +86,8 @@ A generator:
 A name may be a glob: `secrets/*.enc.yaml`.
 
 Keys come from SOPS_AGE_KEY, SOPS_AGE_KEY_FILE and the files sops looks in,
-and from the *.agekey and *.txt of KSOPS_KEY_DIR.
+and from KSOPS_KEY_DIR: *.agekey, *.asc, sops.aws-kms and others, as Flux has
+them; PGP keys from GnuPG's home; clouds are asked as the pod or the user may.
 KSOPS_CONCURRENCY_LIMIT bounds how many files are decrypted at once (20).
 KSOPS_PLACEHOLDER=true renders placeholders, without any key.
 KSOPS_CONFINE=auto|off|/path limits which files are read: for Argo CD, to the

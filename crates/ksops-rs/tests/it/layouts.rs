@@ -394,13 +394,69 @@ fn helm_secrets_gets_sops_rs() {
     assert_eq!(init["args"][1], "--with-sops");
     let folder = init["args"][2].as_str().unwrap();
     assert_eq!(init["volumeMounts"][0]["mountPath"], folder);
-    let env = |name| named(&container["env"], name)["value"].as_str().unwrap();
+    let env = |name: &str| named(&container["env"], name)["value"].as_str().unwrap();
     assert_eq!(env("HELM_SECRETS_SOPS_PATH"), format!("{folder}/sops"));
     assert_eq!(env("HELM_PLUGINS"), format!("{folder}/plugins"));
     for name in ["SYMLINKS", "ABSOLUTE_PATH", "PATH_TRAVERSAL"] {
-        assert_eq!(env(&format!("HELM_SECRETS_VALUES_ALLOW_{name}")), "false");
+        let name = format!("HELM_SECRETS_VALUES_ALLOW_{name}");
+        assert_eq!(env(&name), "false");
     }
     // It is no claim of ours: the file says so.
     assert!(read(file).contains("is not about it"));
     assert!(yaml("testdata/argocd-chart/values.yaml").is_mapping());
+}
+
+/// The schema for editors takes what the plugin takes, and marks what it would
+/// warn of or refuse.
+#[test]
+fn the_schema_is_that_of_the_generator() {
+    let python = root().join("target/ci-tools/bin/python");
+    let has = Command::new(&python)
+        .args(["-c", "import jsonschema, yaml"])
+        .output();
+    if !has.is_ok_and(|output| output.status.success()) {
+        crate::world::skip::<()>("there is no jsonschema in target/ci-tools, see .ci/run");
+        return;
+    }
+    let world = World::new();
+    let check = |text: &str| {
+        world.write("generator.yaml", text);
+        let script = "import json, jsonschema, sys, yaml\n\
+            schema = json.load(open(sys.argv[1]))\n\
+            jsonschema.Draft7Validator.check_schema(schema)\n\
+            jsonschema.validate(yaml.safe_load(open(sys.argv[2])), schema)";
+        let output = Command::new(&python)
+            .args(["-c", script])
+            .arg(root().join("docs/generator.schema.json"))
+            .arg(world.path("generator.yaml"))
+            .output()
+            .unwrap();
+        output.status.success()
+    };
+    for style in ["legacy", "krm"] {
+        let text = read(&format!("plugin/example/{style}/generator.yaml"));
+        assert!(check(&text), "{text}");
+    }
+    let full = "apiVersion: viaduct.ai/v1\nkind: ksops\nmetadata: {name: g, labels: {a: b}}\nsecretFrom:\n- metadata: {name: s, namespace: n, labels: {a: b}, annotations: {c: d}}\n  type: Opaque\n  files: [a=b.yaml]\n  binaryFiles: ['*.bin']\n  envs: [c.env]\n";
+    assert!(check(full));
+    for (from, to) in [
+        ("envs", "env"),
+        ("kind: ksops", "kind: ksops-exec"),
+        ("viaduct.ai/v1", "viaduct.ai/../x"),
+        ("name: g", "names: g"),
+        ("[a=b.yaml]", "a=b.yaml"),
+        ("secretFrom", "secretsFrom"),
+    ] {
+        let text = full.replace(from, to);
+        assert!(!check(&text), "{text}");
+    }
+    // The line that editors want names the file that is there.
+    let line = "/main/docs/generator.schema.json";
+    for file in [
+        "docs/editors-and-ci.md",
+        "plugin/argocd/README.md",
+        "docs/generator.schema.json",
+    ] {
+        assert!(read(file).contains(line), "{file}");
+    }
 }
