@@ -49,10 +49,16 @@ pub fn run(mut process: Process<'_>) -> u8 {
         }
         Mode::Legacy(path) => legacy(&mut process, &path),
         Mode::Krm if !process.stdin_is_device => krm(&mut process),
-        Mode::Krm | Mode::Usage => {
+        Mode::Krm => {
             let _ = process.stderr.write_all(mode::HELP.as_bytes());
             return 1;
         }
+        Mode::Usage => Err(Error::new(
+            "several arguments, where the path of a generator is one",
+        )
+        .advise(
+            "remove `argsOneLiner` and `argsFromFile` from the generator; by hand, see `ksops-rs --help`",
+        )),
         Mode::Subcommand(args) => match args.first().and_then(|name| subcommand::named(name)) {
             Some(run) => run(&mut process, args),
             None => Err(Error::new("no such subcommand").advise("see `ksops-rs --help`")),

@@ -11,7 +11,7 @@ pub enum Mode {
     Help,
     /// The version on stdout.
     Version,
-    /// Help on stderr and exit code 1: the arguments make no sense.
+    /// An error, exit code 1: the arguments make no sense.
     Usage,
     /// No arguments: a ResourceList on stdin, if stdin is piped.
     Krm,

@@ -306,3 +306,47 @@ fn a_static_build_is_for_two_architectures() {
     assert!(!output.status.success());
     assert!(errors.contains("neither x86_64 nor aarch64"), "{errors}");
 }
+
+/// Tests come before anything is pushed, the tag is the version, a candidate is
+/// never the latest, and only one job may write.
+#[test]
+fn nothing_is_published_before_the_tests() {
+    let text = fs::read_to_string(root().join(".github/workflows/release.yml")).unwrap();
+    let workflow: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
+    let jobs = workflow["jobs"].as_mapping().unwrap();
+    for (name, job) in jobs {
+        let writes = job["permissions"]
+            .as_mapping()
+            .is_some_and(|permissions| permissions.values().any(|value| value == "write"));
+        let name = name.as_str().unwrap();
+        assert_eq!(writes, name == "publish", "{name}");
+        for step in job["steps"].as_sequence().unwrap() {
+            let run = step["run"].as_str().unwrap_or_default();
+            let pushes = run.contains("--push") || run.contains("gh release");
+            assert!(!pushes || name == "publish", "{run}");
+        }
+    }
+    let needs = |job: &str| {
+        let needs = workflow["jobs"][job]["needs"].as_sequence().cloned();
+        let needs = needs.unwrap_or_default();
+        needs
+            .iter()
+            .map(|job| job.as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(needs("publish"), ["test", "build", "build-macos"]);
+    let version = "grep -qx \"version = \\\"${GITHUB_REF_NAME#v}\\\"\" Cargo.toml";
+    assert!(text.contains(version));
+    assert!(text.contains("*-*) flags=\"--prerelease --latest=false\""));
+    assert!(!text.contains(":latest"));
+    // Everything that is attested is what was packed or pushed.
+    assert!(text.contains("subject-checksums: dist/checksums.txt"));
+    assert_eq!(
+        text.matches("subject-digest: ${{ steps.images.outputs.ksops")
+            .count(),
+        2
+    );
+    for system in SYSTEMS {
+        assert!(text.contains(&format!("system: {system}")), "{system}");
+    }
+}
