@@ -1,5 +1,6 @@
 //! Against GnuPG, with keys that it makes on the spot.
 
+mod conformance;
 mod hostile;
 mod opening;
 mod places;

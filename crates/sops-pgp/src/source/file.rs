@@ -3,7 +3,7 @@
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use sops_core::{
@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::{Attempt, Passphrase};
 use crate::{
-    failure::key_name,
+    failure::{Failure, key_name},
     home::read_file,
     key::Fingerprint,
     limits,
@@ -31,10 +31,17 @@ pub(crate) struct KeyFile {
     /// The public halves.
     pub(crate) public: Ring,
     passphrase: Arc<PassphraseFile>,
-    /// Keys whose passphrase was asked for in vain.
-    asked: Mutex<HashSet<Vec<u8>>>,
-    /// Whether a passphrase was wrong.
-    wrong: OnceLock<()>,
+    unlocking: Mutex<Unlocking>,
+}
+
+/// What came of unlocking keys. Whoever unlocks one does so alone: others wait
+/// for what comes of it.
+#[derive(Default)]
+struct Unlocking {
+    /// Keys whose passphrase was asked for.
+    asked: HashSet<Fingerprint>,
+    /// Keys that the passphrase file is wrong for.
+    wrong: HashSet<Fingerprint>,
 }
 
 impl KeyFile {
@@ -83,8 +90,7 @@ impl KeyFile {
             keys: PrivateKeys::default(),
             public: Ring::default(),
             passphrase,
-            asked: Mutex::default(),
-            wrong: OnceLock::new(),
+            unlocking: Mutex::default(),
         }
     }
 
@@ -107,22 +113,36 @@ impl KeyFile {
                 if !key.fingerprint.is(&wrapped.recipient) {
                     continue;
                 }
-                let passphrase = if key.is_open() {
-                    None
-                } else if attempt.ask {
-                    match self.ask(attempt, &key.fingerprint, key.user.as_deref()) {
-                        None => continue,
-                        given => given,
-                    }
-                } else {
-                    self.passphrase.get()
-                };
                 let name = || key_name(&key.fingerprint, key.user.as_deref());
+                let mut unlocking = (!key.is_open()).then(|| self.unlocking());
+                let passphrase = match &mut unlocking {
+                    _ if key.is_open() => None,
+                    Some(unlocking) if attempt.ask => {
+                        if !unlocking.asked.insert(key.fingerprint.clone()) {
+                            continue;
+                        }
+                        match attempt.prompt(&key.fingerprint, key.user.as_deref()) {
+                            None => continue,
+                            given => given,
+                        }
+                    }
+                    Some(unlocking) if unlocking.wrong.contains(&key.fingerprint) => {
+                        let refusal = Refusal::WrongPassphrase;
+                        let name = name();
+                        attempt.failures.add(Failure::Key { name, refusal });
+                        continue;
+                    }
+                    _ => self.passphrase.get(),
+                };
                 let passphrase = passphrase.as_ref().map(|p| p.as_slice());
                 match attempt.try_key(key, wrapped, passphrase, name) {
                     Ok(None) => {}
                     Ok(opened) => return opened,
-                    Err(Refusal::WrongPassphrase) => _ = self.wrong.set(()),
+                    Err(Refusal::WrongPassphrase) => {
+                        if let Some(unlocking) = &mut unlocking {
+                            unlocking.wrong.insert(key.fingerprint.clone());
+                        }
+                    }
                     Err(_) => {}
                 }
             }
@@ -130,25 +150,15 @@ impl KeyFile {
         None
     }
 
-    /// Asks for a passphrase, once for each key.
-    fn ask(
-        &self,
-        attempt: &Attempt<'_>,
-        fingerprint: &Fingerprint,
-        user: Option<&str>,
-    ) -> Passphrase {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = asked.insert(fingerprint.as_bytes().to_vec());
-        drop(asked);
-        first.then(|| attempt.prompt(fingerprint, user)).flatten()
-    }
-
-    /// Forgets which passphrases were asked for.
-    pub(crate) fn forget_failures(&self) {
-        self.asked
+    fn unlocking(&self) -> MutexGuard<'_, Unlocking> {
+        self.unlocking
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+    }
+
+    /// Forgets which passphrases were asked for, and which were wrong.
+    pub(crate) fn forget_failures(&self) {
+        *self.unlocking() = Unlocking::default();
         self.passphrase.forget();
     }
 
@@ -170,9 +180,10 @@ impl KeyFile {
             }
         }
         let locked = self.keys.keys.iter().all(|key| !key.is_open());
-        match (locked, self.wrong.get(), self.passphrase.is_set()) {
-            (true, Some(()), _) => Found::WrongPassphrase,
-            (true, None, false) => Found::Locked,
+        let wrong = locked && !self.unlocking().wrong.is_empty();
+        match (locked, wrong, self.passphrase.is_set()) {
+            (true, true, _) => Found::WrongPassphrase,
+            (true, false, false) => Found::Locked,
             _ => Found::identities(primaries),
         }
     }

@@ -23,6 +23,8 @@ use crate::{
 pub(crate) struct HomeKeys {
     home: Arc<Home>,
     state: Mutex<State>,
+    /// Whoever asks a person does so alone: others wait for what comes of it.
+    asking: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -44,6 +46,7 @@ impl HomeKeys {
         HomeKeys {
             home,
             state: Mutex::default(),
+            asking: Mutex::default(),
         }
     }
 
@@ -91,6 +94,8 @@ impl HomeKeys {
                 .add(Failure::Kind(kind.unwrap_or_default()));
             return None;
         };
+        let asking = || self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = attempt.ask.then(asking);
         let known = self.state().keys.get(&keygrip).cloned();
         let key = match known {
             Some(key) => key,
