@@ -2,7 +2,11 @@
 
 use sops_core::keys::{KeyError, Reason};
 
-use crate::{flaw::Flaw, key::Fingerprint, message::Recipient, private::Refusal};
+use crate::{
+    flaw::Flaw,
+    key::{Fingerprint, Recipient},
+    private::Refusal,
+};
 
 /// The most telling of several failures.
 #[derive(Default)]

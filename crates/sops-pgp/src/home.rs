@@ -17,9 +17,9 @@ use std::{
 use zeroize::Zeroizing;
 
 use crate::{
+    key::Recipient,
     keygrip::Keygrip,
     limits,
-    message::Recipient,
     private::{PrivateKey, PrivateKeys},
     ring::{Member, Ring, RingKey},
 };

@@ -5,7 +5,7 @@ use std::fmt;
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
-use crate::{flaw::algorithm_name, message::Recipient, packet::tag};
+use crate::{flaw::algorithm_name, packet::tag};
 
 /// A fingerprint: 20 bytes of a key of version 4, 32 of one of version 6.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -53,6 +53,24 @@ impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// Which key can decrypt a session key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Recipient {
+    /// The one with this key id.
+    KeyId([u8; 8]),
+    /// The one with this fingerprint.
+    Fingerprint(Vec<u8>),
+    /// Nobody is named (`gpg --throw-keyids`): any may be it.
+    Anonymous,
+}
+
+/// A user id, fit to be shown.
+pub(crate) fn user_id(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let shown = |c: char| if c.is_control() { '?' } else { c };
+    text.chars().take(128).map(shown).collect()
 }
 
 /// A key packet: what is public of it, and what is not.

@@ -32,6 +32,7 @@ mod message;
 mod packet;
 mod private;
 mod ring;
+mod seal;
 mod service;
 mod sexp;
 mod source;

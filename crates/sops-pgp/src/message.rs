@@ -6,7 +6,6 @@
 
 mod container;
 mod contents;
-mod seal;
 
 use pgp::{
     packet::{PacketHeader, PublicKeyEncryptedSessionKey as Esk},
@@ -17,13 +16,13 @@ use zeroize::Zeroizing;
 use crate::{
     armor,
     flaw::Flaw,
+    key::Recipient,
     limits,
     packet::{Packets, tag},
 };
 
 use container::Container;
 pub(crate) use container::SessionKey;
-pub(crate) use seal::seal;
 
 /// An encrypted message that was not decrypted yet.
 pub(crate) struct Message {
@@ -42,17 +41,6 @@ pub(crate) struct WrappedSessionKey {
     pub(crate) values: PkeskBytes,
     /// Whether it is of version 6, and 3 otherwise.
     pub(crate) v6: bool,
-}
-
-/// Which key can decrypt a session key.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum Recipient {
-    /// The one with this key id.
-    KeyId([u8; 8]),
-    /// The one with this fingerprint.
-    Fingerprint(Vec<u8>),
-    /// Nobody is named (`gpg --throw-keyids`): any may be it.
-    Anonymous,
 }
 
 impl Message {

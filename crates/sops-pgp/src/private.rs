@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::{
     armor,
     flaw::Flaw,
-    key::{Fingerprint, KeyPacket},
+    key::{Fingerprint, KeyPacket, user_id},
     limits,
     message::{SessionKey, WrappedSessionKey},
     packet::{Packets, tag},
@@ -374,11 +374,4 @@ impl PrivateKeys {
             }
         }
     }
-}
-
-/// A user id, fit to be shown.
-pub(crate) fn user_id(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let shown = |c: char| if c.is_control() { '?' } else { c };
-    text.chars().take(128).map(shown).collect()
 }

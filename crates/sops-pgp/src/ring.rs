@@ -8,9 +8,8 @@ use std::ops::Range;
 
 use crate::{
     armor,
-    key::{Fingerprint, KeyPacket},
+    key::{Fingerprint, KeyPacket, user_id},
     packet::{Packets, tag, write},
-    private::user_id,
 };
 
 /// Some keys, public or private, in the order of their file.

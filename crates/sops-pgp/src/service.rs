@@ -27,8 +27,9 @@ use crate::{
     flaw::{Flaw, algorithm_name},
     gpg::{self, Gpg},
     home::Home,
-    message::{self, Message},
+    message::Message,
     ring::Ring,
+    seal::seal,
     source::{
         Attempt,
         agent::AgentKeys,
@@ -358,7 +359,7 @@ impl KeyService for Pgp {
         let sealed = self.with_rings(|ring| {
             wanted.find(ring).find_map(|key| {
                 let key = encryption_key(ring, key, &wanted, now).ok()?;
-                message::seal(&key, secret.as_bytes()).ok()
+                seal(&key, secret.as_bytes()).ok()
             })
         });
         if let Some(enc) = sealed {

@@ -14,8 +14,9 @@ use super::Attempt;
 use crate::{
     failure::{Failure, key_name},
     home::{Candidate, Home, Refusal as HomeRefusal},
+    key::Recipient,
     keygrip::Keygrip,
-    message::{Recipient, WrappedSessionKey},
+    message::WrappedSessionKey,
     private::{PrivateKey, Refusal},
 };
 
