@@ -238,6 +238,24 @@ pub(crate) fn check_keys(tree: &[Mapping], format: Format) -> Result<()> {
     Ok(())
 }
 
+impl Rule {
+    /// Whether files may be encrypted by it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Encrypt`] where it is empty, or a regex that is not one:
+    /// sops then encrypts nothing and says that all is well.
+    ///
+    /// ```
+    /// use sops_core::metadata::Rule;
+    /// assert!(Rule::EncryptedRegex("^data$".into()).check().is_ok());
+    /// assert!(Rule::EncryptedRegex("(".into()).check().is_err());
+    /// ```
+    pub fn check(&self) -> Result<()> {
+        check_rule(self)
+    }
+}
+
 /// A rule that would read back as another one, or never match, is refused.
 pub(crate) fn check_rule(rule: &Rule) -> Result<()> {
     let (field, text) = rule.field();

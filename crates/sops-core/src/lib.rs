@@ -208,6 +208,7 @@ mod encrypt;
 mod error;
 pub mod foreign;
 pub mod format;
+pub mod inspect;
 mod keyring;
 pub mod keys;
 pub mod limits;

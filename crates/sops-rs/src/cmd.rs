@@ -1,6 +1,7 @@
 //! The commands, one room each. A command reads its arguments into a plan,
 //! carries it out, and ends with sops's exit code.
 
+mod check;
 pub(crate) mod completion;
 pub mod decrypt;
 mod edit;
@@ -208,6 +209,14 @@ pub(crate) static COMMANDS: &[Command] = &[
         summary: "Say as JSON whether a file is encrypted",
         flags: &[&[&flag::INPUT_TYPE]],
         run: filestatus::command,
+        commands: &[],
+    },
+    Command {
+        name: "check",
+        arguments: "[PATH…]",
+        summary: "Say which files are not encrypted as the configuration wants: for CI and hooks, without keys",
+        flags: &[&[&flag::FORMAT, &flag::EXCLUDE]],
+        run: check::command,
         commands: &[],
     },
     Command {

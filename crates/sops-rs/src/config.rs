@@ -64,6 +64,19 @@ impl Found {
         }
     }
 
+    /// The same where it is no error that no rule fits.
+    ///
+    /// # Errors
+    ///
+    /// Where the one that does cannot be used.
+    pub(crate) fn rule_if_any(&self, cwd: &Path, file: &Path) -> Result<Option<CreationRule>> {
+        let Some(path) = &self.path else {
+            return Ok(None);
+        };
+        let rule = self.config.creation_rule(&subject(path, cwd, file));
+        rule.map_err(|error| self.blame(error))
+    }
+
     /// The destination rule for a file as it was typed.
     ///
     /// # Errors

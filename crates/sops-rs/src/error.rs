@@ -107,6 +107,13 @@ impl Error {
         self
     }
 
+    /// Says what a person can do, in the place of what was said before.
+    #[must_use]
+    pub(crate) fn with_advice(mut self, advice: impl Into<String>) -> Self {
+        self.0.advice = vec![advice.into()];
+        self
+    }
+
     /// Puts the place in front of the headline: `place: headline`.
     #[must_use]
     pub fn at(mut self, place: impl fmt::Display) -> Self {

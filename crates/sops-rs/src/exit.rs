@@ -6,6 +6,8 @@ use sops_core::{Error, ErrorKind};
 pub(crate) const GENERIC: u8 = 1;
 /// The input cannot be read.
 pub(crate) const READ: u8 = 2;
+/// `check` could not look at all that it was to.
+pub(crate) const UNCHECKED: u8 = 2;
 /// The output cannot be written.
 pub(crate) const WRITE: u8 = 3;
 /// The data does not fit the output format.

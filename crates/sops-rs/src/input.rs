@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use sops_core::{Document, Encrypted, Format};
+use sops_core::{Document, Encrypted, Format, foreign::Foreign};
 
 use crate::{
     Error, Result,
@@ -75,11 +75,28 @@ impl Input {
         session: &Session<'_, '_>,
         bytes: &[u8],
     ) -> Result<Document<Encrypted>> {
-        let document =
-            Document::parse(bytes, self.format).map_err(|error| self.error(session, error))?;
+        let document = Document::parse(bytes, self.format).map_err(|error| {
+            let error = self.error(session, error);
+            match Foreign::recognise(bytes) {
+                Some(foreign) => self.foreign(error, foreign),
+                None => error,
+            }
+        })?;
         version::check(&document.metadata().version)
             .map_err(|error| error.at(self.name()).of_kind("metadata"))?;
         Ok(document)
+    }
+
+    /// What was taken for an encrypted file, and is something else.
+    fn foreign(&self, error: Error, foreign: Foreign) -> Error {
+        let advice = match foreign {
+            Foreign::Conflict { .. } => format!(
+                "settle it: `sops-rs merge --resolve ours {0}`, or theirs for the other side, or edit to decide value by value",
+                self.name()
+            ),
+            other => other.advice().into(),
+        };
+        error.because(foreign.to_string()).with_advice(advice)
     }
 
     /// An error of the library about this file.

@@ -9,13 +9,16 @@
 mod access;
 mod args;
 mod changed;
+mod check;
 mod child;
 pub mod cmd;
 mod config;
 mod creation;
+mod diff;
 mod editor;
 pub mod error;
 mod exit;
+mod glob;
 mod help;
 mod input;
 mod merge;

@@ -55,6 +55,14 @@ impl Session<'_, '_> {
         self.options.messages.warn(self.process, text);
     }
 
+    /// Says what came of it, to people.
+    pub(crate) fn tell(&mut self, text: &str) {
+        match self.options.messages {
+            messages::Format::Text => self.process.tell(text),
+            messages::Format::Json => self.options.messages.info(self.process, text),
+        }
+    }
+
     /// Says what was done, to those who asked for it.
     pub(crate) fn info(&mut self, text: &str) {
         if self.options.verbose {

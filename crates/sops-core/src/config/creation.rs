@@ -16,6 +16,7 @@ pub struct CreationRule {
     shamir_threshold: usize,
     selection: Option<Rule>,
     mac_only_encrypted: bool,
+    names_paths: bool,
     line: u32,
 }
 
@@ -55,6 +56,13 @@ impl CreationRule {
         self.mac_only_encrypted
     }
 
+    /// Whether the rule has a `path_regex`. One without takes every file that
+    /// no rule before it took.
+    #[must_use]
+    pub fn names_paths(&self) -> bool {
+        self.names_paths
+    }
+
     /// The line of the configuration where the rule starts, counted from 1.
     #[must_use]
     pub fn line(&self) -> u32 {
@@ -86,6 +94,7 @@ impl CreationRule {
             selection: selection(rule)
                 .map_err(|error| error.at_line(*line).at_key(place.to_owned()))?,
             mac_only_encrypted: rule.mac_only_encrypted,
+            names_paths: !rule.path_regex.value.is_empty(),
             line: *line,
         })
     }

@@ -166,6 +166,8 @@ flags! {
     IDEMPOTENT = Flag::switch(&["idempotent"], "Leave the file alone where nothing would change");
     YES = Flag::switch(&["yes", "y"], "Do not ask");
     CHECK = Flag::switch(&["check", "dry-run"], "Change nothing and need no key; exit 1 where a file's recipients are not those of the configuration");
+    FORMAT = Flag::text(&["format"], "FORM", "How the report is written to stdout: text, json, or sarif (2.1.0)");
+    EXCLUDE = Flag::texts(&["exclude"], "GLOB", "Leave out what matches, as in .gitignore: testdata, '*.tpl', 'charts/**/templates'");
     RESOLVE = Flag::text(&["resolve"], "SIDE", "Settle the conflicts that a merge left in a file for one side: ours or theirs");
     OMIT_EXTENSIONS = Flag::switch(&["omit-extensions"], "Leave the extension out of the published name");
     RECURSIVE = Flag::switch(&["recursive"], "Publish all files in a folder");

@@ -16,14 +16,13 @@ use sops_core::{
 };
 use zeroize::Zeroizing;
 
-use super::{
-    encrypt,
-    updatekeys::{Diff, confirmed},
-};
+use super::{encrypt, updatekeys::confirmed};
 use crate::{
     Error, Opening, Result,
     args::{Given, flag},
-    config, exit,
+    config,
+    diff::Diff,
+    exit,
     input::Input,
     session::{Session, cleaned, shown},
 };

@@ -6,16 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use sops_core::{
-    Document, Encrypted,
-    config::CreationRule,
-    keys::{Recipient, WrappedKey},
-};
+use sops_core::config::CreationRule;
 
 use crate::{
     Error, Opening, Result,
     args::{Given, flag},
-    changed, config, exit,
+    changed, config,
+    diff::Diff,
+    exit,
     input::Input,
     session::{Session, cleaned, format_named, shown},
     target::Target,
@@ -206,104 +204,6 @@ impl<'a> Update<'a> {
                 .of_kind("configuration")
         })
     }
-}
-
-/// What is to change, by key group.
-pub(crate) struct Diff {
-    groups: Vec<Group>,
-    threshold: Option<(usize, usize)>,
-}
-
-struct Group {
-    common: Vec<String>,
-    added: Vec<String>,
-    removed: Vec<String>,
-}
-
-impl Diff {
-    pub(crate) fn new(document: &Document<Encrypted>, rule: &CreationRule) -> Self {
-        let metadata = document.metadata();
-        let names = |recipients: &mut dyn Iterator<Item = &Recipient>| {
-            let mut names: Vec<String> = Vec::new();
-            for recipient in recipients {
-                let name = recipient.to_string();
-                if !names.contains(&name) {
-                    names.push(name);
-                }
-            }
-            names
-        };
-        let (ours, theirs) = (&metadata.key_groups, rule.key_groups());
-        let groups = (0..ours.len().max(theirs.len())).map(|at| {
-            let before = ours
-                .get(at)
-                .map(|group| names(&mut group.keys.iter().map(WrappedKey::recipient)));
-            let after = theirs.get(at).map(|group| names(&mut group.iter()));
-            let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
-            let without = |all: &[String], others: &[String]| {
-                all.iter()
-                    .filter(|name| !others.contains(name))
-                    .cloned()
-                    .collect()
-            };
-            Group {
-                added: without(&after, &before),
-                removed: without(&before, &after),
-                common: before
-                    .iter()
-                    .filter(|name| after.contains(name))
-                    .cloned()
-                    .collect(),
-            }
-        });
-        let before = metadata.shamir_threshold;
-        let after = before.min(theirs.len());
-        Diff {
-            groups: groups.collect(),
-            threshold: (before != after).then_some((before, after)),
-        }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        let same = |group: &Group| group.added.is_empty() && group.removed.is_empty();
-        self.threshold.is_none() && self.groups.iter().all(same)
-    }
-
-    /// As sops prints it.
-    pub(crate) fn text(&self, colours: bool) -> String {
-        let paint = |code: &str, line: String| {
-            if colours {
-                format!("\u{1b}[{code}m{line}\n\u{1b}[0m")
-            } else {
-                format!("{line}\n")
-            }
-        };
-        let mut text = String::from("The following changes will be made to the file's groups:\n");
-        if let Some((before, after)) = self.threshold {
-            text.push_str(&paint("32", format!("+++ shamir_threshold: {after}")));
-            text.push_str(&paint("31", format!("--- shamir_threshold: {before}")));
-        }
-        for (n, group) in self.groups.iter().enumerate() {
-            text.push_str(&paint("4", format!("Group {}", n + 1)));
-            for name in &group.common {
-                text.push_str(&format!("    {}\n", one_line(name)));
-            }
-            for name in &group.added {
-                text.push_str(&paint("32", format!("+++ {}", one_line(name))));
-            }
-            for name in &group.removed {
-                text.push_str(&paint("31", format!("--- {}", one_line(name))));
-            }
-        }
-        text
-    }
-}
-
-/// A name from a file must not write to the terminal what it likes.
-fn one_line(name: &str) -> String {
-    name.chars()
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect()
 }
 
 /// Asks until the answer is `y` or `n`.
