@@ -122,7 +122,11 @@ mod tests {
     #[test]
     fn patterns_match_as_in_gitignore() {
         for (pattern, yes, no) in [
-            ("testdata", &["testdata/a.yaml", "x/testdata/y/z"][..], &["testdata2/a"][..]),
+            (
+                "testdata",
+                &["testdata/a.yaml", "x/testdata/y/z"][..],
+                &["testdata2/a"][..],
+            ),
             ("*.tmp", &["a.tmp", "x/b.tmp", "c.tmp/inside"], &["a.tmpl"]),
             ("/a/*.yaml", &["a/b.yaml"], &["a/b/c.yaml", "x/a/b.yaml"]),
             ("./a/b", &["a/b", "a/b/c", "./a/b"], &["b", "a/bc"]),

@@ -171,9 +171,7 @@ fn tracked(process: &Process<'_>, folder: &Path) -> Result<Option<Vec<Listed>>> 
                     metadata.is_ok_and(|metadata| metadata.is_file())
                 });
             Ok(Some(
-                paths
-                    .map(|path| Listed { path, named: false })
-                    .collect(),
+                paths.map(|path| Listed { path, named: false }).collect(),
             ))
         }
     }

@@ -88,7 +88,9 @@ impl Kind {
             Kind::InvalidRule => "A creation rule selects values by what is no regular expression",
             Kind::NoRule => "No creation rule is for this encrypted file",
             Kind::ClearComment => "A comment is in clear where the file's own rule encrypts it",
-            Kind::EmptyText => "An empty text, which SOPS never encrypts and its MAC does not cover",
+            Kind::EmptyText => {
+                "An empty text, which SOPS never encrypts and its MAC does not cover"
+            }
             Kind::Null => "A null, which SOPS never encrypts and its MAC does not cover",
         }
     }
@@ -99,7 +101,9 @@ impl Kind {
             Kind::Plaintext => {
                 "encrypt with `sops-rs encrypt -i FILE`, and change what was in a pushed file: it is known; what is no secret is left out with --exclude, or by another path_regex"
             }
-            Kind::Foreign => "decrypt with the program that made it, then `sops-rs encrypt -i FILE`",
+            Kind::Foreign => {
+                "decrypt with the program that made it, then `sops-rs encrypt -i FILE`"
+            }
             Kind::Conflict => "settle it with `sops-rs merge --resolve ours|theirs|edit FILE`",
             Kind::Metadata => "restore the file from version control",
             Kind::ClearValue => {
@@ -113,9 +117,7 @@ impl Kind {
             Kind::InvalidRule => "mend the expression (RE2): sops would encrypt nothing by it",
             Kind::NoRule => "add a rule to creation_rules, so that the recipients are looked after",
             Kind::ClearComment => "nothing need be done: the next `sops-rs edit FILE` encrypts it",
-            Kind::EmptyText | Kind::Null => {
-                "nothing need be done, if it was you who put it there"
-            }
+            Kind::EmptyText | Kind::Null => "nothing need be done, if it was you who put it there",
         }
     }
 }

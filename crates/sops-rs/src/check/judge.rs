@@ -65,8 +65,14 @@ pub(crate) fn judge(path: &Path, bytes: &[u8], configured: &Configured<'_>) -> V
         State::Foreign(foreign) => foreigner(&mut verdict, foreign, configured),
         State::Broken(error) => {
             verdict.encrypted = true;
+            // YAML with a key twice is none that Go reads.
+            let kind = if error.message().contains("same key twice") {
+                Kind::RepeatedKey
+            } else {
+                Kind::Metadata
+            };
             verdict.add(
-                Finding::new(Kind::Metadata, error.message())
+                Finding::new(kind, error.message())
                     .at_line(error.line())
                     .at_key(error.key_path()),
             );
@@ -111,11 +117,7 @@ fn foreigner(verdict: &mut Verdict, foreign: Foreign, configured: &Configured<'_
     }
 }
 
-fn encrypted(
-    verdict: &mut Verdict,
-    document: &Document<Encrypted>,
-    configured: &Configured<'_>,
-) {
+fn encrypted(verdict: &mut Verdict, document: &Document<Encrypted>, configured: &Configured<'_>) {
     let metadata = document.metadata();
     let wrong = |message: &str| Finding::new(Kind::Metadata, message);
     if version::check(&metadata.version).is_err() {
@@ -155,7 +157,10 @@ fn encrypted(
 /// One finding for each value; where nothing need be done one for all.
 fn remark(verdict: &mut Verdict, remarks: &[Remark]) {
     let kind = |kind| match kind {
-        RemarkKind::ClearValue => Some((Kind::ClearValue, "in clear, and the file's rule encrypts it")),
+        RemarkKind::ClearValue => Some((
+            Kind::ClearValue,
+            "in clear, and the file's rule encrypts it",
+        )),
         RemarkKind::RepeatedKey => Some((Kind::RepeatedKey, "the key stands here more than once")),
         RemarkKind::ClearComment => Some((Kind::ClearComment, "a comment in clear")),
         RemarkKind::EmptyText => Some((Kind::EmptyText, "an empty text, which is never encrypted")),
@@ -179,7 +184,8 @@ fn remark(verdict: &mut Verdict, remarks: &[Remark]) {
     for finding in &mut verdict.findings {
         let found = counted.iter().find(|(kind, _)| *kind == finding.kind);
         if let Some((_, count)) = found.filter(|(_, count)| *count > 1) {
-            finding.message = format!("{}; {} more such places", finding.message, count - 1);
+            let places = if *count == 2 { "place" } else { "places" };
+            finding.message = format!("{} ({} more {places})", finding.message, count - 1);
         }
     }
 }

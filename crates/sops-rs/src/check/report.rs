@@ -44,7 +44,9 @@ impl Report {
     /// How many findings there are that somebody has to act on.
     pub(crate) fn errors(&self) -> usize {
         let findings = self.findings.iter();
-        findings.filter(|(_, finding)| !finding.kind.is_note()).count()
+        findings
+            .filter(|(_, finding)| !finding.kind.is_note())
+            .count()
     }
 
     /// How many of the files these are in.

@@ -29,7 +29,12 @@ pub(crate) fn command(session: &mut Session<'_, '_>, given: &Given) -> Result<()
     let exclude = exclude
         .collect::<Result<Vec<_>>>()
         .map_err(|error| error.with_exit_code(exit::UNCHECKED))?;
-    let mut named: Vec<PathBuf> = given.positionals.iter().map(|path| cleaned(path)).collect();
+    let here = |path: PathBuf| match path.strip_prefix(".") {
+        Ok(below) if below != Path::new("") => below.to_owned(),
+        _ => path,
+    };
+    let named = given.positionals.iter().map(|path| here(cleaned(path)));
+    let mut named: Vec<PathBuf> = named.collect();
     if named.is_empty() {
         named.push(PathBuf::from("."));
     }
@@ -140,8 +145,11 @@ impl Check {
             && selection.check().is_err()
         {
             let field = selection.field().0;
-            let finding = Finding::new(Kind::InvalidRule, format!("{field} is no regular expression"))
-                .at_line(Some(rule.line()));
+            let finding = Finding::new(
+                Kind::InvalidRule,
+                format!("{field} is no regular expression"),
+            )
+            .at_line(Some(rule.line()));
             let name = self.name_of(config);
             let finding = (name, finding);
             if !self.report.findings.contains(&finding) {
