@@ -192,7 +192,7 @@ impl Visitor for Inspector {
 mod tests {
     use super::*;
 
-    const SOPS: &str = "sops:\n    age: []\n    lastmodified: \"2026-01-01T00:00:00Z\"\n    mac: ENC[AES256_GCM,data:AA==,iv:AA==,tag:AA==,type:str]\n    encrypted_regex: ^(data|b)$\n    version: 3.11.0\n";
+    const SOPS: &str = "sops:\n    age:\n        - recipient: x\n          enc: y\n    lastmodified: \"2026-01-01T00:00:00Z\"\n    mac: ENC[AES256_GCM,data:AA==,iv:AA==,tag:AA==,type:str]\n    encrypted_regex: ^(data|b)$\n    version: 3.11.0\n";
 
     fn remarks(text: &str, format: Format) -> Vec<String> {
         let document = Document::parse(text.as_bytes(), format).unwrap();
@@ -216,7 +216,7 @@ mod tests {
         ];
         assert_eq!(remarks(&text, Format::Yaml), expected);
         let text = format!(
-            r#"{{"a": 1, "a": 2, "sops": {{"mac": "{sealed}", "lastmodified": "2026-01-01T00:00:00Z", "encrypted_regex": "^b$", "version": "3.11.0", "age": []}}}}"#
+            r#"{{"a": 1, "a": 2, "sops": {{"mac": "{sealed}", "lastmodified": "2026-01-01T00:00:00Z", "encrypted_regex": "^b$", "version": "3.11.0", "age": [{{"recipient": "x", "enc": "y"}}]}}}}"#
         );
         assert_eq!(
             remarks(&text, Format::Json),

@@ -126,9 +126,6 @@ fn encrypted(verdict: &mut Verdict, document: &Document<Encrypted>, configured: 
     if metadata.mac.is_empty() {
         verdict.add(wrong("there is no MAC").at_key(Some("sops.mac")));
     }
-    if metadata.keys().next().is_none() {
-        verdict.add(wrong("there are no recipients: nobody can open the file"));
-    }
     match document.inspect() {
         Ok(remarks) => remark(verdict, &remarks),
         Err(error) => {
