@@ -10,6 +10,8 @@ mod exec_env;
 mod exec_file;
 mod filestatus;
 mod groups;
+#[cfg(feature = "keyservice")]
+mod keyservice;
 mod merge;
 pub(crate) mod old_style;
 mod publish;
@@ -293,6 +295,20 @@ pub(crate) static COMMANDS: &[Command] = &[
             flag::SERVICES,
         ],
         run: publish::command,
+        commands: &[],
+    },
+    #[cfg(feature = "keyservice")]
+    Command {
+        name: "keyservice",
+        arguments: "",
+        summary: "Open and wrap data keys for programs that ask over a socket",
+        flags: &[&[
+            &flag::NETWORK,
+            &flag::ADDRESS,
+            &flag::PROMPT,
+            &flag::VERBOSE,
+        ]],
+        run: keyservice::command,
         commands: &[],
     },
     Command {

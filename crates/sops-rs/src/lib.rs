@@ -21,6 +21,8 @@ mod exit;
 mod glob;
 mod help;
 mod input;
+#[cfg(feature = "keyservice")]
+mod keyservice;
 mod merge;
 pub mod messages;
 mod output;

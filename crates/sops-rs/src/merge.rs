@@ -8,7 +8,11 @@ mod recipients;
 mod values;
 
 use similar::{ChangeTag, TextDiff};
-use sops_core::{Document, Editing, Finish, Format, Keyring, Result, Timestamp, tree::Mapping};
+use sops_core::{
+    Document, Editing, Finish, Format, Keyring, Result, Style, Timestamp,
+    tree::{Mapping, Tree},
+};
+use zeroize::Zeroizing;
 
 pub(crate) use values::Side;
 
@@ -64,48 +68,21 @@ pub(crate) fn merge(
     side: Option<Side>,
     time: Timestamp,
 ) -> Result<Outcome> {
-    if let Some(reason) = differ_in_the_rules(ours, theirs) {
-        return Ok(Outcome::Undecided(reason));
-    }
-    let base_groups = base.map(Version::groups);
-    let Some(groups) = recipients::merge(base_groups.as_ref(), &ours.groups(), &theirs.groups())
-    else {
-        return Ok(Outcome::Undecided(
-            "the sides have another number of key groups".into(),
-        ));
+    let versions = Versions { base, ours, theirs };
+    let settings = match versions.settings(side) {
+        Ok(settings) => settings,
+        Err(reason) => return Ok(Outcome::Undecided(reason)),
     };
-    let base_tree = base.map_or(&[] as &[Mapping], |base| base.document.tree());
-    let merge_for = |side| {
-        values::trees(
-            base_tree,
-            ours.document.tree(),
-            theirs.document.tree(),
-            side,
-        )
-    };
-    let merged = merge_for(side.unwrap_or(Side::Ours));
+    let merged = versions.trees(side.unwrap_or(Side::Ours));
     let is_clean = merged.conflicts.is_empty() || side.is_some();
-
-    // Nothing is written anew that is there already.
-    for version in [ours, theirs] {
-        let same_key = key_of_result(base, ours, theirs)
-            == Key::Of(version.document.data_key().as_bytes().to_vec().into());
-        if is_clean
-            && same_key
-            && version.groups() == groups
-            && version.document.tree() == merged.tree
-        {
-            return Ok(Outcome::Clean(version.bytes.to_vec()));
-        }
+    if is_clean && let Some(bytes) = versions.unchanged(&settings, &merged.tree) {
+        return Ok(Outcome::Clean(bytes.to_vec()));
     }
-    let mut result = carrier(base, ours, theirs, keyring)?;
-    result.set_key_groups(groups);
-    result.set_tree(merged.tree);
-    adopt(&mut result, theirs)?;
-    adopt(&mut result, ours)?;
-    result.wrap(keyring)?;
     let finish = Finish::new().at(time);
-    let file = result.finish(&finish)?;
+    let result = versions.sealed(settings, merged.tree, keyring)?;
+    let Some(file) = written(&result, &finish)? else {
+        return Ok(Outcome::Undecided(NOT_READ_BACK.into()));
+    };
     if is_clean {
         return Ok(Outcome::Clean(file));
     }
@@ -116,14 +93,178 @@ pub(crate) fn merge(
     }
     // The same file with the other decisions: what did not conflict keeps its
     // ciphertext, so that the lines that differ are the conflicts.
-    let mut other = Document::parse(&file, result.format())?.edit(keyring)?;
-    other.set_tree(merge_for(Side::Theirs).tree);
+    let mut other =
+        Document::parse(&file, result.format())?.edit_with(result.data_key().clone())?;
+    other.set_tree(versions.trees(Side::Theirs).tree);
     let other = other.finish(&finish)?;
     Ok(Outcome::Conflicts {
         paths: merged.conflicts,
-        marked: marked(&file, &other, result.format())?,
+        marked: marked_file(&file, &other, result.format())?,
     })
 }
+
+/// A merge whose conflicts a person decides in an editor.
+pub(crate) struct ByHand {
+    result: Document<Editing>,
+    /// The plaintext of the merge, with both sides of each conflict between
+    /// markers.
+    pub(crate) text: Zeroizing<Vec<u8>>,
+}
+
+impl ByHand {
+    /// Both sides as a text; `Err` with the reason where it cannot be said
+    /// what the file should be.
+    ///
+    /// # Errors
+    ///
+    /// As [`merge`].
+    pub(crate) fn new(
+        base: Option<&Version<'_>>,
+        ours: &Version<'_>,
+        theirs: &Version<'_>,
+        keyring: &Keyring,
+        style: &Style,
+    ) -> Result<std::result::Result<Self, String>> {
+        let versions = Versions { base, ours, theirs };
+        let settings = match versions.settings(None) {
+            Ok(settings) => settings,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let tree = versions.trees(Side::Ours).tree;
+        let mut result = versions.sealed(settings, tree, keyring)?;
+        let format = result.format();
+        let ours = result.to_bytes(format, style)?;
+        let tree = result.tree().to_vec();
+        result.set_tree(versions.trees(Side::Theirs).tree);
+        let theirs = result.to_bytes(format, style)?;
+        result.set_tree(tree);
+        let text = marked(
+            &String::from_utf8_lossy(&ours),
+            &String::from_utf8_lossy(&theirs),
+        );
+        Ok(Ok(ByHand {
+            result,
+            text: Zeroizing::new(text.into_bytes()),
+        }))
+    }
+
+    /// The file with what the person decided.
+    ///
+    /// # Errors
+    ///
+    /// Where the format cannot hold the result.
+    pub(crate) fn finish(mut self, tree: Tree, time: Timestamp) -> Result<Outcome> {
+        self.result.set_tree(tree);
+        let file = written(&self.result, &Finish::new().at(time))?;
+        Ok(match file {
+            Some(file) => Outcome::Clean(file),
+            None => Outcome::Undecided(NOT_READ_BACK.into()),
+        })
+    }
+}
+
+/// The three versions.
+struct Versions<'v, 'b> {
+    base: Option<&'v Version<'b>>,
+    ours: &'v Version<'b>,
+    theirs: &'v Version<'b>,
+}
+
+/// What a result has besides its values.
+struct Settings {
+    groups: recipients::Groups,
+    /// The side whose rule and threshold count, where the sides differ.
+    of: Option<Side>,
+}
+
+impl Versions<'_, '_> {
+    fn trees(&self, side: Side) -> values::Merged {
+        let nothing: &[Mapping] = &[];
+        values::trees(
+            self.base.map_or(nothing, |base| base.document.tree()),
+            self.ours.document.tree(),
+            self.theirs.document.tree(),
+            side,
+        )
+    }
+
+    fn of(&self, side: Side) -> &Version<'_> {
+        match side {
+            Side::Ours => self.ours,
+            Side::Theirs => self.theirs,
+        }
+    }
+
+    /// The settings of the result, or why nobody can say them; a side that was
+    /// chosen has the last word.
+    fn settings(&self, side: Option<Side>) -> std::result::Result<Settings, String> {
+        let differ = differ_in_the_rules(self.ours, self.theirs);
+        let base_groups = self.base.map(Version::groups);
+        let groups = recipients::merge(
+            base_groups.as_ref(),
+            &self.ours.groups(),
+            &self.theirs.groups(),
+        );
+        match (differ, groups, side) {
+            (None, Some(groups), _) => Ok(Settings { groups, of: None }),
+            (_, groups, Some(side)) => Ok(Settings {
+                groups: groups.unwrap_or_else(|| self.of(side).groups()),
+                of: Some(side),
+            }),
+            (Some(reason), _, None) => Err(reason),
+            (None, None, None) => Err("the sides have another number of key groups".into()),
+        }
+    }
+
+    /// The version that is the result as it stands: nothing is written anew
+    /// that is there already.
+    fn unchanged(&self, settings: &Settings, tree: &Tree) -> Option<&[u8]> {
+        let key = key_of_result(self.base, self.ours, self.theirs);
+        let version = [Side::Ours, Side::Theirs].into_iter().find(|side| {
+            let version = self.of(*side);
+            key.is_of(version)
+                && settings.of.is_none_or(|of| of == *side)
+                && version.groups() == settings.groups
+                && version.document.tree() == tree.as_slice()
+        })?;
+        Some(self.of(version).bytes)
+    }
+
+    /// The result, with its data key wrapped for everybody.
+    fn sealed(
+        &self,
+        settings: Settings,
+        tree: Tree,
+        keyring: &Keyring,
+    ) -> Result<Document<Editing>> {
+        let mut result = carrier(self.base, self.ours, self.theirs, keyring)?;
+        if let Some(side) = settings.of {
+            let metadata = self.of(side).document.metadata();
+            result.set_rule(metadata.rule.clone())?;
+            result.set_mac_only_encrypted(metadata.mac_only_encrypted);
+            result.set_shamir_threshold(metadata.shamir_threshold);
+        }
+        result.set_key_groups(settings.groups);
+        result.set_tree(tree);
+        adopt(&mut result, self.theirs)?;
+        adopt(&mut result, self.ours)?;
+        result.wrap(keyring)?;
+        Ok(result)
+    }
+}
+
+/// The result as a file, which is read back before anybody relies on it;
+/// `None` where it would say something else.
+fn written(result: &Document<Editing>, finish: &Finish) -> Result<Option<Vec<u8>>> {
+    let file = result.finish(finish)?;
+    let format = result.format();
+    let back = Document::parse(&file, format)?.edit_with(result.data_key().clone())?;
+    let style = Style::default();
+    let same = back.to_bytes(format, &style)? == result.to_bytes(format, &style)?;
+    Ok(same.then_some(file))
+}
+
+const NOT_READ_BACK: &str = "what was merged would not read back the same";
 
 /// Settings of the file in which nothing can be merged.
 fn differ_in_the_rules(ours: &Version<'_>, theirs: &Version<'_>) -> Option<String> {
@@ -141,10 +282,15 @@ fn differ_in_the_rules(ours: &Version<'_>, theirs: &Version<'_>) -> Option<Strin
 
 /// The data key of the result: ours, unless only theirs was rotated, so that
 /// who was shut out stays so; a new one where both were.
-#[derive(PartialEq)]
 enum Key {
     Of(zeroize::Zeroizing<Vec<u8>>),
     New,
+}
+
+impl Key {
+    fn is_of(&self, version: &Version<'_>) -> bool {
+        matches!(self, Key::Of(key) if key.as_slice() == version.document.data_key().as_bytes())
+    }
 }
 
 fn key_of_result(base: Option<&Version<'_>>, ours: &Version<'_>, theirs: &Version<'_>) -> Key {
@@ -169,10 +315,9 @@ fn carrier(
     keyring: &Keyring,
 ) -> Result<Document<Editing>> {
     let key = key_of_result(base, ours, theirs);
-    let same = |version: &Version<'_>| matches!(&key, Key::Of(key) if key.as_slice() == version.document.data_key().as_bytes());
-    let mut result = if same(ours) {
+    let mut result = if key.is_of(ours) {
         ours.copy(keyring)?
-    } else if same(theirs) {
+    } else if key.is_of(theirs) {
         theirs.copy(keyring)?
     } else {
         let mut result = ours.copy(keyring)?;
@@ -211,12 +356,17 @@ fn adopt(result: &mut Document<Editing>, version: &Version<'_>) -> Result<()> {
 
 /// Both files in one, with markers around the lines that differ. Of the sops
 /// block there is one: that of `ours`.
-fn marked(ours: &[u8], theirs: &[u8], format: Format) -> Result<Vec<u8>> {
+fn marked_file(ours: &[u8], theirs: &[u8], format: Format) -> Result<Vec<u8>> {
     let ours = String::from_utf8_lossy(ours);
     let theirs = String::from_utf8_lossy(theirs);
     let (ours_mac, theirs_mac) = (mac(&ours, format)?, mac(&theirs, format)?);
     let theirs = theirs.replace(&theirs_mac, &ours_mac);
-    let diff = TextDiff::from_lines(ours.as_ref(), theirs.as_str());
+    Ok(marked(&ours, &theirs).into_bytes())
+}
+
+/// Two texts in one, with markers around the lines that differ.
+fn marked(ours: &str, theirs: &str) -> String {
+    let diff = TextDiff::from_lines(ours, theirs);
     let mut out = String::new();
     for operation in diff.ops() {
         let lines = |tag: ChangeTag| {
@@ -236,7 +386,7 @@ fn marked(ours: &[u8], theirs: &[u8], format: Format) -> Result<Vec<u8>> {
             out.push_str(">>>>>>> theirs\n");
         }
     }
-    Ok(out.into_bytes())
+    out
 }
 
 fn with_end(line: &str) -> String {

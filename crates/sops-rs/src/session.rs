@@ -189,11 +189,6 @@ impl Session<'_, '_> {
 
     /// The keys that open files.
     pub(crate) fn keys(&mut self, access: &Opening) -> Result<crate::Keys> {
-        if !access.services.is_empty() {
-            self.warn(
-                "key services (--keyservice, SOPS_KEYSERVICE) are not asked by this program yet",
-            );
-        }
         let callbacks = Callbacks::none()
             .run_commands()
             .prompt(self.process.ask_passphrase);
@@ -204,9 +199,10 @@ impl Session<'_, '_> {
         } else {
             crate::Keys {
                 keyring: Keyring::without_services(),
-                note: Some("the keys of this machine are switched off (--enable-local-keyservice=false, SOPS_ENABLE_LOCAL_KEYSERVICE)".into()),
+                note: access.services.is_empty().then(|| "the keys of this machine are switched off (--enable-local-keyservice=false, SOPS_ENABLE_LOCAL_KEYSERVICE)".into()),
             }
         };
+        self.add_key_services(&mut keys.keyring, &access.services);
         if let Some(order) = &access.order {
             let order = parse_order(order).map_err(|error| {
                 Error::new(format!("the decryption order is wrong: {error}"))
@@ -217,6 +213,31 @@ impl Session<'_, '_> {
             keys.keyring.set_order(&order);
         }
         Ok(keys)
+    }
+}
+
+impl Session<'_, '_> {
+    /// Key services of other processes, which are asked after the keys of this
+    /// one.
+    #[cfg(feature = "keyservice")]
+    fn add_key_services(&mut self, keyring: &mut Keyring, services: &[String]) {
+        use crate::keyservice::{address::Address, client::Remote};
+        for uri in services {
+            match Address::of_uri(uri) {
+                Some(address) => keyring.add_service(Remote::new(address)),
+                None => self.warn(&format!(
+                    "the key service {} is left out: write tcp://HOST:PORT or unix:///PATH",
+                    quoted(uri)
+                )),
+            }
+        }
+    }
+
+    #[cfg(not(feature = "keyservice"))]
+    fn add_key_services(&mut self, _: &mut Keyring, services: &[String]) {
+        if !services.is_empty() {
+            self.warn("key services are not asked: this program was built without them");
+        }
     }
 }
 

@@ -166,9 +166,12 @@ flags! {
     IDEMPOTENT = Flag::switch(&["idempotent"], "Leave the file alone where nothing would change");
     YES = Flag::switch(&["yes", "y"], "Do not ask");
     CHECK = Flag::switch(&["check", "dry-run"], "Change nothing and need no key; exit 1 where a file's recipients are not those of the configuration");
+    NETWORK = Flag::text(&["network", "net"], "KIND", "What kind of socket: tcp or unix (tcp)");
+    ADDRESS = Flag::text(&["address", "addr"], "ADDRESS", "Where to listen: HOST:PORT, or a path (127.0.0.1:5000)");
+    PROMPT = Flag::switch(&["prompt"], "Ask on the terminal before each answer");
     FORMAT = Flag::text(&["format"], "FORM", "How the report is written to stdout: text, json, or sarif (2.1.0)");
     EXCLUDE = Flag::texts(&["exclude"], "GLOB", "Leave out what matches, as in .gitignore: testdata, '*.tpl', 'charts/**/templates'");
-    RESOLVE = Flag::text(&["resolve"], "SIDE", "Settle the conflicts that a merge left in a file for one side: ours or theirs");
+    RESOLVE = Flag::text(&["resolve"], "SIDE", "Settle the conflicts that a merge left in a file for one side, ours or theirs, or in an editor: edit");
     OMIT_EXTENSIONS = Flag::switch(&["omit-extensions"], "Leave the extension out of the published name");
     RECURSIVE = Flag::switch(&["recursive"], "Publish all files in a folder");
     BACKGROUND = Flag::switch(&["background"], "Start the command and do not wait for it");

@@ -65,7 +65,7 @@ fn existing(session: &mut Session<'_, '_>, given: &Given, input: &Input) -> Resu
         .document
         .to_bytes(input.output_format, &style)
         .map_err(|error| input.error(session, error))?;
-    let document = ask(session, input, &text)?;
+    let document = ask(session, input, &text, |_| Ok(()))?;
     changed.document.set_tree(document.tree().to_vec());
     changed.document.raise_version();
     changed.finish(session, input)
@@ -81,7 +81,7 @@ fn new(session: &mut Session<'_, '_>, given: &Given, input: &Input) -> Result<Ve
     let text = Document::parse_plain(example.as_bytes(), input.output_format)
         .and_then(|document| document.to_bytes(input.output_format, &options.style))
         .map_err(|error| input.error(session, error))?;
-    let document = ask(session, input, &text)?;
+    let document = ask(session, input, &text, |_| Ok(()))?;
     encrypt::seal(session, input, document, &options, &keys.keyring)
 }
 
@@ -100,8 +100,13 @@ fn prove(
     wrapped.map_err(|error| input.error(session, error).with_exit_code(exit::DATA_KEY))
 }
 
-/// Has a text edited until it can be read.
-fn ask(session: &mut Session<'_, '_>, input: &Input, text: &[u8]) -> Result<Document<Plain>> {
+/// Has a text edited until it can be read, and is otherwise as it must be.
+pub(crate) fn ask(
+    session: &mut Session<'_, '_>,
+    input: &Input,
+    text: &[u8],
+    check: fn(&[u8]) -> Result<()>,
+) -> Result<Document<Plain>> {
     let words = editor::command(session.process.var)?;
     let (dir, path) = place(session, input, text)?;
     loop {
@@ -118,14 +123,16 @@ fn ask(session: &mut Session<'_, '_>, input: &Input, text: &[u8]) -> Result<Docu
                 .with_exit_code(exit::UNCHANGED)
                 .of_kind("unchanged"));
         }
-        let error = match Document::parse_plain(&edited, input.output_format) {
-            Ok(document) if !document.tree().is_empty() => {
+        let parsed = check(&edited).map(|()| Document::parse_plain(&edited, input.output_format));
+        let error = match parsed {
+            Err(error) => error,
+            Ok(Ok(document)) if !document.tree().is_empty() => {
                 drop(dir);
                 return Ok(document);
             }
-            Ok(_) => Error::new("the file is empty; it must contain at least one document")
+            Ok(Ok(_)) => Error::new("the file is empty; it must contain at least one document")
                 .advise("write an empty mapping, {}, at least"),
-            Err(error) => input.error(session, error),
+            Ok(Err(error)) => input.error(session, error),
         };
         let error = error.with_exit_code(exit::GENERIC);
         session.warn(&error.to_string());

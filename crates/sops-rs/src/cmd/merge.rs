@@ -15,22 +15,36 @@ use std::{
 
 use sops_core::{Format, Timestamp};
 
+use super::edit;
 use crate::{
     Error, Opening, Result,
     args::{Given, flag},
     exit,
-    merge::{self, Outcome, Side, Version},
+    input::Input,
+    merge::{self, ByHand, Outcome, Side, Version},
     session::{Session, cleaned, format_named, shown},
     target::Target,
 };
 
 pub(crate) fn command(session: &mut Session<'_, '_>, given: &Given) -> Result<()> {
     match given.str(&flag::RESOLVE)? {
-        Some("ours") => resolve(session, given, Side::Ours),
-        Some("theirs") => resolve(session, given, Side::Theirs),
-        Some(_) => Err(usage("--resolve takes ours or theirs")),
+        Some("ours") => resolve(session, given, Decision::For(Side::Ours)),
+        Some("theirs") => resolve(session, given, Decision::For(Side::Theirs)),
+        Some("edit") => resolve(session, given, Decision::ByHand),
+        Some(_) => Err(usage("--resolve takes ours, theirs or edit")),
         None => driver(session, given),
     }
+}
+
+/// Who decides about conflicts.
+#[derive(Clone, Copy)]
+enum Decision {
+    /// Nobody: they are left in the file.
+    Later,
+    /// One side has the last word.
+    For(Side),
+    /// A person in an editor.
+    ByHand,
 }
 
 /// `merge %O %A %B [%P]`, as git calls it: the result takes the place of the
@@ -50,12 +64,12 @@ fn driver(session: &mut Session<'_, '_>, given: &Given) -> Result<()> {
         ours: read(session, ours)?,
         theirs: read(session, theirs)?,
     };
-    versions.merge(session, given, &name, None, target)
+    versions.merge(session, given, &name, Decision::Later, target)
 }
 
 /// `merge --resolve SIDE FILE`: the versions are those of git's index, where a
 /// merge that was not finished left them.
-fn resolve(session: &mut Session<'_, '_>, given: &Given, side: Side) -> Result<()> {
+fn resolve(session: &mut Session<'_, '_>, given: &Given, decision: Decision) -> Result<()> {
     let [file] = given.positionals.as_slice() else {
         return Err(usage("one file is wanted: the one with the conflict"));
     };
@@ -77,7 +91,7 @@ fn resolve(session: &mut Session<'_, '_>, given: &Given, side: Side) -> Result<(
         ours,
         theirs,
     };
-    versions.merge(session, given, &file, Some(side), file.clone())
+    versions.merge(session, given, &file, decision, file.clone())
 }
 
 /// One stage of a file in git's index; `None` where it is not there.
@@ -115,7 +129,7 @@ impl Versions {
         session: &mut Session<'_, '_>,
         given: &Given,
         name: &Path,
-        side: Option<Side>,
+        decision: Decision,
         target: PathBuf,
     ) -> Result<()> {
         let name_shown = shown(name);
@@ -138,8 +152,31 @@ impl Versions {
         let ours = open(&self.ours, "ours")?;
         let theirs = open(&self.theirs, "theirs")?;
         let time = now()?;
-        let outcome = merge::merge(base.as_ref(), &ours, &theirs, &keys.keyring, side, time)
+        let side = match decision {
+            Decision::For(side) => Some(side),
+            Decision::Later | Decision::ByHand => None,
+        };
+        let keyring = &keys.keyring;
+        let mut outcome = merge::merge(base.as_ref(), &ours, &theirs, keyring, side, time)
             .map_err(|error| failed(error, "merged"))?;
+        if matches!(
+            (decision, &outcome),
+            (Decision::ByHand, Outcome::Conflicts { .. })
+        ) {
+            let style = session.style_of(format, ours.document.style())?;
+            let by_hand = ByHand::new(base.as_ref(), &ours, &theirs, keyring, &style)
+                .map_err(|error| failed(error, "merged"))?;
+            outcome = match by_hand {
+                Ok(by_hand) => {
+                    let input = Input::new(Some(name.to_owned()), None, Some(format), Some(format));
+                    let document = edit::ask(session, &input, &by_hand.text, settled)?;
+                    by_hand
+                        .finish(document.tree().to_vec(), time)
+                        .map_err(|error| failed(error, "merged"))?
+                }
+                Err(reason) => Outcome::Undecided(reason),
+            };
+        }
         match outcome {
             Outcome::Clean(bytes) => Target::File(target).write(session, &bytes),
             Outcome::Conflicts { paths, marked } => {
@@ -157,7 +194,7 @@ impl Versions {
                 }
                 Err(error
                     .advise(format!(
-                        "take one side with `sops-rs merge --resolve ours {name_shown}` (or theirs), or delete the halves between ======= and >>>>>>> to keep ours; then `git add` it"
+                        "settle them with `sops-rs merge --resolve edit {name_shown}` (or ours, or theirs, for one side), or delete the halves from ======= to >>>>>>> to keep ours; then `git add` it"
                     ))
                     .of_kind("conflict"))
             }
@@ -168,6 +205,19 @@ impl Versions {
             .of_kind("conflict")),
         }
     }
+}
+
+/// A text in which conflicts are left is not what somebody decided.
+fn settled(text: &[u8]) -> Result<()> {
+    let has_marker = text.split(|b| *b == b'\n').any(|line| {
+        [&b"<<<<<<< ours"[..], b"=======", b">>>>>>> theirs"].contains(&line.trim_ascii_end())
+    });
+    if has_marker {
+        return Err(Error::new("there are conflict markers left")
+            .advise("leave of each conflict what is right, and take the lines with <<<<<<<, ======= and >>>>>>> out")
+            .of_kind("conflict"));
+    }
+    Ok(())
 }
 
 fn now() -> Result<Timestamp> {

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use sops_core::{Document, Format, Style};
 
@@ -177,7 +179,62 @@ fn sorted(tree: &[Mapping]) -> Tree {
     tree.iter().map(sort).collect()
 }
 
+/// Every value by its path.
+fn leaves(tree: &[Mapping]) -> BTreeMap<String, Value> {
+    fn below(mapping: &Mapping, path: &str, leaves: &mut BTreeMap<String, Value>) {
+        for (key, value) in mapping.entries() {
+            let path = join(path, key.as_bytes());
+            match value {
+                Value::Mapping(inner) => below(inner, &path, leaves),
+                other => {
+                    leaves.insert(path, other.clone());
+                }
+            }
+        }
+    }
+    let mut leaves = BTreeMap::new();
+    tree.iter()
+        .for_each(|mapping| below(mapping, "", &mut leaves));
+    leaves
+}
+
+/// What one side made of a base: some of its entries are those of another
+/// tree.
+fn any_change(base: &[Mapping], other: &[Mapping], which: u8) -> Tree {
+    let mut changed = Mapping::default();
+    for (n, key) in ["a", "b", "c", "d"].iter().enumerate() {
+        let from = if which >> n & 1 == 1 { other } else { base };
+        if let Some(value) = from.first().and_then(|mapping| mapping.get(key)) {
+            changed.push(*key, value.clone());
+        }
+    }
+    vec![changed]
+}
+
 proptest! {
+    /// Where nothing conflicts, what either side changed, added or removed is
+    /// so in the result, and what neither touched is as it was.
+    #[test]
+    fn a_clean_merge_loses_no_edit(
+        base in any_tree(),
+        others in (any_tree(), any_tree()),
+        which in (any::<u8>(), any::<u8>()),
+    ) {
+        let ours = any_change(&base, &others.0, which.0);
+        let theirs = any_change(&base, &others.1, which.1);
+        let merged = trees(&base, &ours, &theirs, Side::Ours);
+        if merged.conflicts.is_empty() {
+            let [base, ours, theirs, merged] = [&base, &ours, &theirs, &merged.tree]
+                .map(|tree| leaves(tree));
+            let paths = [&base, &ours, &theirs, &merged].into_iter().flat_map(|l| l.keys());
+            for path in paths {
+                let [b, o, t, m] = [&base, &ours, &theirs, &merged].map(|leaves| leaves.get(path));
+                let expected = if o == b { t } else { o };
+                prop_assert!(m == expected, "{}", path);
+            }
+        }
+    }
+
     #[test]
     fn who_changed_nothing_has_no_say(base in any_tree(), changed in any_tree()) {
         for (ours, theirs) in [(&base, &changed), (&changed, &base)] {

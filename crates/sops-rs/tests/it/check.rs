@@ -1,11 +1,9 @@
 //! `check`: what it finds in a folder and in a repository, in which words, and
 //! with which exit code.
 
-mod common;
-
 use std::{fs, process::Command};
 
-use common::{Folder, encrypted};
+use crate::common::{Folder, encrypted};
 
 const A: &str = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";
 const B: &str = "age1ja7ptl5qugufr9nahd6tj32yxjffeaqwydt5jk3ssqxc2rl97gjqcg3qun";
