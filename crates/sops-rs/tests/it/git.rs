@@ -129,12 +129,12 @@ fn edits_of_both_sides_are_merged() {
         "a.yaml",
         "# why\na: 1\nb: 2\nlist:\n    - x\n",
         "# why\na: 10\nb: 2\nlist:\n    - x\nours: new\n",
-        "# why\na: 1\nb: 20\nlist:\n    - x\n    - y\n",
+        "# why\na: 1\nb: 20\nlist:\n    - x\n    - z\n",
     );
     assert!(ok, "{text}");
     assert_eq!(
         repository.plain("a.yaml"),
-        "# why\na: 10\nb: 20\nlist:\n    - x\n    - y\nours: new\n"
+        "# why\na: 10\nb: 20\nlist:\n    - x\n    - z\nours: new\n"
     );
     assert!(repository.git(&["status", "--short"]).is_empty());
 }
