@@ -26,6 +26,7 @@ pub const FILE_SIZE: u64 = 1 << 20;
 pub struct Policy {
     strangers: bool,
     programs: bool,
+    nobody: bool,
 }
 
 impl Policy {
@@ -46,10 +47,24 @@ impl Policy {
         self
     }
 
+    /// No server is asked: each request fails instead, with an error that is
+    /// named `not-asked`. For programs that only look.
+    #[must_use]
+    pub fn asking_nobody(mut self) -> Self {
+        self.nobody = true;
+        self
+    }
+
     /// See [`with_strangers_files`](Self::with_strangers_files).
     #[must_use]
     pub fn strangers_files(self) -> bool {
         self.strangers
+    }
+
+    /// See [`asking_nobody`](Self::asking_nobody).
+    #[must_use]
+    pub fn asks_nobody(self) -> bool {
+        self.nobody
     }
 
     /// See [`with_programs`](Self::with_programs).
@@ -157,6 +172,7 @@ pub struct Environment {
     lookup: Arc<Lookup>,
     policy: Policy,
     given: Option<Arc<Credentials>>,
+    before: Option<fn()>,
 }
 
 impl Environment {
@@ -170,6 +186,7 @@ impl Environment {
             lookup: Arc::new(lookup),
             policy,
             given: None,
+            before: None,
         }
     }
 
@@ -224,6 +241,20 @@ impl Environment {
     #[must_use]
     pub fn of_process(policy: Policy) -> Self {
         Self::new(|name| std::env::var_os(name), policy)
+    }
+
+    /// The same, where this function is called before each request, on the
+    /// thread that is about to wait for the answer.
+    #[must_use]
+    pub fn before_requests(mut self, call: fn()) -> Self {
+        self.before = Some(call);
+        self
+    }
+
+    pub(crate) fn about_to_wait(&self) {
+        if let Some(call) = self.before {
+            call();
+        }
     }
 
     /// The rules.

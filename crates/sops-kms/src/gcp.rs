@@ -4,6 +4,7 @@ mod chain;
 mod credentials;
 mod fetch;
 mod resource;
+mod storage;
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -24,9 +25,11 @@ use crate::{
 };
 use chain::Chain;
 use credentials::{Credentials, Source};
+pub use storage::CloudStorage;
 
 /// Google's own domain, of which others ("universes") are copies.
 const UNIVERSE: &str = "googleapis.com";
+const UNIVERSE_VARIABLE: &str = "GOOGLE_CLOUD_UNIVERSE_DOMAIN";
 
 /// Opens and wraps keys with Google Cloud KMS, over REST.
 ///
@@ -82,19 +85,12 @@ impl GcpKms {
     ///
     /// Where there are none.
     pub fn outlook(&self) -> Result<String, KeyError> {
-        let credentials = Chain::new(&self.env).credentials()?;
-        Ok(credentials.source.to_string())
+        let Credentials { source, .. } = Chain::new(&self.env).credentials()?;
+        Ok(source.to_string())
     }
 
     fn gcp(&self) -> &Gcp {
-        self.gcp.get_or_init(|| Gcp {
-            env: self.env.clone(),
-            client: Client::new(&self.env),
-            metadata: Client::for_metadata(&self.env),
-            credentials: Kept::default(),
-            tokens: Kept::default(),
-            places: Mutex::default(),
-        })
+        self.gcp.get_or_init(|| Gcp::new(&self.env))
     }
 }
 
@@ -116,17 +112,29 @@ struct Answered<'a> {
 }
 
 impl Gcp {
-    /// Sends a request, with a token that is renewed once where KMS says that
-    /// it has ended.
-    fn kms(&self, action: &str, call: &Call<'_>) -> Result<Answer, KeyError> {
-        let credentials = self.credentials()?;
-        let url = format!("{}/v1/{}:{action}", self.endpoint(&credentials)?, call.name);
+    fn new(env: &Environment) -> Self {
+        Gcp {
+            env: env.clone(),
+            client: Client::new(env),
+            metadata: Client::for_metadata(env),
+            credentials: Kept::default(),
+            tokens: Kept::default(),
+            places: Mutex::default(),
+        }
+    }
+
+    /// Sends a request, with a token that is renewed once where Google says
+    /// that it has ended.
+    fn ask(
+        &self,
+        credentials: &Credentials,
+        make: impl Fn() -> Request,
+        refuse: impl Fn(&Answer, &Source) -> KeyError,
+    ) -> Result<Answer, KeyError> {
         let mut renewed = false;
         loop {
             let token = self.token(&credentials.source)?;
-            let mut request = Request::post(url.clone())
-                .with_header("content-type", "application/json")
-                .with_body(to_json(call));
+            let mut request = make();
             if let Some(project) = &credentials.quota_project {
                 request = request.with_header("x-goog-user-project", project.clone());
             }
@@ -139,8 +147,22 @@ impl Gcp {
                 self.tokens.forget(&(), |kept| *kept == token);
                 continue;
             }
-            return Err(refusal(&answer, action, call.name, &credentials.source));
+            return Err(refuse(&answer, &credentials.source));
         }
+    }
+
+    fn kms(&self, action: &str, call: &Call<'_>) -> Result<Answer, KeyError> {
+        let credentials = self.credentials()?;
+        let url = format!("{}/v1/{}:{action}", self.endpoint(&credentials)?, call.name);
+        self.ask(
+            &credentials,
+            || {
+                Request::post(url.clone())
+                    .with_header("content-type", "application/json")
+                    .with_body(to_json(call))
+            },
+            |answer, who| refusal(answer, action, call.name, who),
+        )
     }
 
     fn credentials(&self) -> Result<Credentials, KeyError> {
@@ -157,33 +179,36 @@ impl Gcp {
     }
 
     fn token(&self, source: &Source) -> Result<Token, KeyError> {
-        self.tokens.get(&(), || self.fetch(source, fetch::DEPTH))
+        self.tokens
+            .get(&(), || self.fetch(source, credentials::DEPTH))
     }
 
     /// Where KMS is: what variables say, then the credentials, then Google.
     fn endpoint(&self, credentials: &Credentials) -> Result<String, KeyError> {
         const ENDPOINT: &str = "SOPS_GCP_KMS_ENDPOINT";
-        const DOMAIN: &str = "SOPS_GCP_KMS_UNIVERSE_DOMAIN";
-        let invalid = |name: &str, what: &str| {
-            KeyError::new(Reason::NoCredentials, format!("{name} is not {what}"))
-        };
         if let Some(endpoint) = self.env.var(ENDPOINT) {
             let endpoint = match endpoint.contains("://") {
                 true => endpoint,
                 false => format!("https://{endpoint}"),
             };
             if Origin::of(&endpoint).is_none() {
-                return Err(invalid(ENDPOINT, "a host, or an http or https address"));
+                return Err(not(ENDPOINT, "a host, or an http or https address"));
             }
             return Ok(endpoint.trim_end_matches('/').to_owned());
         }
-        let variables = [DOMAIN, "GOOGLE_CLOUD_UNIVERSE_DOMAIN"];
-        let asked = variables
-            .iter()
-            .find_map(|&name| Some((name, self.env.var(name)?)));
+        let variables = ["SOPS_GCP_KMS_UNIVERSE_DOMAIN", UNIVERSE_VARIABLE];
+        let domain = self.universe(credentials, &variables)?;
+        Ok(format!("https://cloudkms.{domain}"))
+    }
+
+    /// The domain of Google's services: what one of the variables says, then
+    /// the credentials.
+    fn universe(&self, credentials: &Credentials, variables: &[&str]) -> Result<String, KeyError> {
+        let mut asked = variables.iter().map(|&name| (name, self.env.var(name)));
+        let asked = asked.find_map(|(name, domain)| Some((name, domain?)));
         let theirs = credentials.universe.as_deref();
-        let domain = match &asked {
-            None => theirs.unwrap_or(UNIVERSE),
+        let (name, domain) = match &asked {
+            None => ("universe_domain", theirs.unwrap_or(UNIVERSE)),
             Some((name, domain)) => {
                 if let Some(theirs) = theirs
                     && theirs != domain
@@ -193,15 +218,19 @@ impl Gcp {
                         format!("{name} is {domain}, and the credentials are for {theirs}"),
                     ));
                 }
-                domain
+                (*name, &**domain)
             }
         };
         if !resource::is_domain(domain) {
-            let name = asked.map_or("universe_domain", |(name, _)| name);
-            return Err(invalid(name, "a domain"));
+            return Err(not(name, "a domain"));
         }
-        Ok(format!("https://cloudkms.{domain}"))
+        Ok(domain.to_owned())
     }
+}
+
+/// A setting that cannot be used.
+fn not(name: &str, what: &str) -> KeyError {
+    KeyError::new(Reason::NoCredentials, format!("{name} is not {what}"))
 }
 
 /// The resource id of a recipient.

@@ -193,7 +193,12 @@ impl Client {
         if let Some(failure) = self.silent().get(&origin) {
             return Err(failure.clone());
         }
-        let result = self.tries(self.agent(&origin)?, request);
+        if self.env.policy().asks_nobody() {
+            return Err(Failure::new(request.url(), Cause::NotAsked));
+        }
+        let agent = self.agent(&origin)?;
+        self.env.about_to_wait();
+        let result = self.tries(agent, request);
         if let Err(failure) = &result
             && failure.is_transient()
         {

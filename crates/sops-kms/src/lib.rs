@@ -20,16 +20,18 @@ pub mod environment;
 #[cfg(feature = "gcp")]
 mod gcp;
 pub mod http;
+#[cfg(feature = "huawei")]
+mod huawei;
 #[cfg(any(feature = "gcp", feature = "azure"))]
 mod jwt;
 pub mod kept;
 #[cfg(any(feature = "gcp", feature = "azure"))]
 mod oauth;
-#[cfg(feature = "azure")]
+#[cfg(any(feature = "aws", feature = "azure"))]
 mod program;
 #[cfg(any(feature = "gcp", feature = "azure", feature = "huawei"))]
 mod refusal;
-#[cfg(feature = "aws")]
+#[cfg(any(feature = "aws", feature = "huawei"))]
 mod time;
 #[cfg(feature = "vault")]
 mod vault;
@@ -43,15 +45,17 @@ mod vault;
 mod wire;
 
 #[cfg(feature = "aws")]
-pub use aws::AwsKms;
+pub use aws::{AwsKms, S3};
 #[cfg(feature = "azure")]
 pub use azure::AzureKeyVault;
 pub use environment::{Environment, Policy};
 #[cfg(feature = "gcp")]
-pub use gcp::GcpKms;
+pub use gcp::{CloudStorage, GcpKms};
+#[cfg(feature = "huawei")]
+pub use huawei::HuaweiKms;
 use sops_core::keys::KeyKind;
 #[cfg(feature = "vault")]
-pub use vault::Vault;
+pub use vault::{Vault, VaultKv, VaultPut};
 
 /// Adds every service whose feature is on. They read nothing and open no
 /// socket before a key of their kind is asked for.
@@ -77,6 +81,7 @@ pub fn kinds() -> impl Iterator<Item = KeyKind> {
         (KeyKind::Vault, cfg!(feature = "vault")),
         (KeyKind::GcpKms, cfg!(feature = "gcp")),
         (KeyKind::AzureKeyVault, cfg!(feature = "azure")),
+        (KeyKind::HuaweiKms, cfg!(feature = "huawei")),
     ];
     kinds
         .into_iter()
@@ -100,6 +105,8 @@ pub fn outlook(
         KeyKind::GcpKms => Some(GcpKms::new(env.clone()).outlook()),
         #[cfg(feature = "azure")]
         KeyKind::AzureKeyVault => Some(AzureKeyVault::new(env.clone()).outlook()),
+        #[cfg(feature = "huawei")]
+        KeyKind::HuaweiKms => Some(HuaweiKms::new(env.clone()).outlook()),
         _ => None,
     }
 }
@@ -116,6 +123,8 @@ pub fn add_service(keyring: &mut sops_core::Keyring, kind: KeyKind, env: &Enviro
         KeyKind::GcpKms => keyring.add_service(GcpKms::new(env.clone())),
         #[cfg(feature = "azure")]
         KeyKind::AzureKeyVault => keyring.add_service(AzureKeyVault::new(env.clone())),
+        #[cfg(feature = "huawei")]
+        KeyKind::HuaweiKms => keyring.add_service(HuaweiKms::new(env.clone())),
         _ => {
             let _ = (keyring, env);
         }

@@ -24,6 +24,8 @@ enum Error {
     Object {
         status: Option<String>,
         code: Option<serde_json::Value>,
+        /// Huawei's.
+        error_code: Option<String>,
         innererror: Option<Inner>,
     },
     Other(serde::de::IgnoredAny),
@@ -46,12 +48,14 @@ pub(crate) fn codes(answer: &Answer) -> Vec<String> {
         Some(Error::Object {
             status,
             code,
+            error_code,
             innererror,
         }) => {
             // Google's `code` is the status again, as a number.
             let code = code.and_then(|code| code.as_str().map(str::to_owned));
             codes.extend(status);
             codes.extend(code);
+            codes.extend(error_code);
             codes.extend(innererror.and_then(|inner| inner.code));
         }
         Some(Error::Other(_)) | None => {}
@@ -81,13 +85,16 @@ fn said(answer: &Answer) -> String {
     said
 }
 
-/// A refusal as a failure: `detail`, with what the answer said.
+/// A refusal as a failure: `detail`, with what the answer said, and advice for
+/// where nothing better is known.
 pub(crate) fn refused(answer: &Answer, reason: Reason, detail: &str) -> KeyError {
     let error = KeyError::new(reason, format!("{detail} ({})", said(answer)));
     if answer.is_transient() {
-        error.may_help_to_retry()
-    } else {
         error
+            .may_help_to_retry()
+            .advise("try again: the service is busy, or has a fault that will pass")
+    } else {
+        error.advise("the service's documentation says what the status and the error's code mean")
     }
 }
 
@@ -97,4 +104,5 @@ pub(crate) fn unreadable(what: &str) -> KeyError {
         Reason::Unavailable,
         format!("the answer for {what} cannot be read"),
     )
+    .advise("see whether something else answers in the service's place, such as a proxy")
 }

@@ -1,14 +1,14 @@
 //! Times as services write them, without a calendar library: RFC 3339, the
-//! dates of HTTP, and what AWS signs.
+//! dates of HTTP, and what AWS and Huawei sign.
 
 use std::time::{Duration, SystemTime};
 
+#[cfg(any(feature = "aws", test))]
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
 /// `20150830T123600Z`; its first eight characters are the date.
-#[cfg(feature = "aws")]
 pub(crate) fn compact(time: SystemTime) -> String {
     let seconds = time
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -47,6 +47,7 @@ pub(crate) fn rfc3339(text: &str) -> Option<SystemTime> {
 }
 
 /// `Wed, 25 Nov 2026 16:00:00 GMT`.
+#[cfg(any(feature = "aws", test))]
 pub(crate) fn http_date(text: &str) -> Option<SystemTime> {
     let mut words = text.split_once(", ")?.1.split(' ');
     let day = words.next()?.parse().ok()?;
@@ -79,7 +80,6 @@ fn days(year: u64, month: u64, day: u64) -> u64 {
 }
 
 /// The date that so many days since 1970 make (`civil_from_days`).
-#[cfg(feature = "aws")]
 fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, of_era) = (days / 146_097, days % 146_097);
@@ -128,7 +128,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "aws")]
     fn every_day_there_and_back() {
         for day in 0..80_000 {
             let (y, m, d) = civil(day);

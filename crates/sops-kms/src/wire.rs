@@ -2,6 +2,8 @@
 //! stay behind.
 
 use std::borrow::Cow;
+#[cfg(any(feature = "aws", feature = "huawei"))]
+use std::fmt::Write;
 
 use base64::Engine;
 use serde::{Deserialize, Serialize};
@@ -47,4 +49,14 @@ pub(crate) fn decode(engine: &impl Engine, text: &str) -> Option<Zeroizing<Vec<u
     let count = engine.decode_slice(text.as_bytes(), &mut bytes).ok()?;
     bytes.truncate(count);
     (count > 0).then_some(bytes)
+}
+
+/// Bytes in hexadecimal, in lower case: of hashes and signatures.
+#[cfg(any(feature = "aws", feature = "huawei"))]
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }

@@ -3,10 +3,14 @@
 //!
 //! | room | what lives there |
 //! |---|---|
+//! | [`fake`] | an HTTP server that a test makes up |
 //! | [`files`] | where test data is |
 //! | [`key_service`] | what every `KeyService` must do |
+//! | [`servers`] | programs that serve, for the time of a test |
 //! | [`sources`] | the source text itself: modules, and who uses whom |
 
+pub mod fake;
 pub mod files;
 pub mod key_service;
+pub mod servers;
 pub mod sources;

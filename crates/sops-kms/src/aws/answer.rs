@@ -99,8 +99,13 @@ pub(crate) fn refusal(answer: &Answer, asked: &Asked<'_>) -> KeyError {
     match code.as_deref().unwrap_or_default() {
         "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" => {
             let not_allowed = format!("{action} is not allowed for {who} on {what}");
+            let policy = match action.split(':').next() {
+                Some("s3") => "the bucket's policy",
+                Some("sts") => "the role's trust policy",
+                _ => "the key's policy",
+            };
             of(Reason::Denied, not_allowed).advise(format!(
-                "allow {action} on {what} in the key's policy, or in an IAM policy of {who}"
+                "allow {action} on {what} in {policy}, or in an IAM policy of {who}"
             ))
         }
         code if has_ended(code) => of(
@@ -135,6 +140,11 @@ pub(crate) fn refusal(answer: &Answer, asked: &Asked<'_>) -> KeyError {
             format!("not made with {what} and the encryption context of the file"),
         )
         .advise("restore arn, context and enc of the file's `sops` block from version control"),
+        "NoSuchBucket" => of(Reason::NotFound, (*what).to_owned())
+            .advise("check the bucket's name, and whether it is of this account"),
+        "PermanentRedirect"
+        | "AuthorizationHeaderMalformed"
+        | "IllegalLocationConstraintException" => elsewhere(what),
         "InvalidKeyUsageException" => of(
             Reason::Unsupported,
             format!("{what} is not a key for encryption"),
@@ -152,6 +162,12 @@ pub(crate) fn refusal(answer: &Answer, asked: &Asked<'_>) -> KeyError {
         _ => of(answer.reason(), format!("{action} failed"))
             .advise("AWS's documentation of the call says what the error's code means"),
     }
+}
+
+/// S3's servers know the buckets of their own region.
+pub(crate) fn elsewhere(what: &str) -> KeyError {
+    KeyError::new(Reason::Invalid, format!("{what} is of another region"))
+        .advise("set AWS_REGION to the bucket's region")
 }
 
 fn request_id(answer: &Answer) -> Option<String> {

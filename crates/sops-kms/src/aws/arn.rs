@@ -41,7 +41,7 @@ pub(crate) fn is_region(text: &str) -> bool {
 }
 
 /// The domain of a region's partition.
-fn domain(region: &str, dual_stack: bool) -> &'static str {
+pub(super) fn domain(region: &str, dual_stack: bool) -> &'static str {
     let starts = |prefix| region.starts_with(prefix);
     if starts("cn-") {
         if dual_stack {

@@ -58,11 +58,7 @@ impl<'a> Chain<'a> {
         if let Some(source) = self.web_identity()? {
             return Ok(source);
         }
-        let named = self
-            .env
-            .var("AWS_PROFILE")
-            .or_else(|| self.env.var("AWS_DEFAULT_PROFILE"));
-        match named {
+        match self.named_profile() {
             Some(name) => self.profile(&name, true, &mut Vec::new()),
             None => self.profile("default", false, &mut Vec::new()),
         }
@@ -70,13 +66,29 @@ impl<'a> Chain<'a> {
 
     /// Of a profile's settings, those that say where services are.
     pub(crate) fn endpoint(&mut self, asked: Option<&str>, service: &str) -> Option<String> {
-        let name = asked
-            .map(str::to_owned)
-            .or_else(|| self.env.var("AWS_PROFILE"))
-            .or_else(|| self.env.var("AWS_DEFAULT_PROFILE"))
-            .unwrap_or_else(|| "default".into());
+        let name = asked.map_or_else(|| self.usual_profile(), str::to_owned);
         let shared = self.shared().ok()?;
         shared.endpoint(shared.profile(&name)?, service)
+    }
+
+    /// The region for what names none itself.
+    pub(crate) fn region(&mut self) -> Option<String> {
+        let variables = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+        if let Some(region) = variables.iter().find_map(|name| self.env.var(name)) {
+            return Some(region);
+        }
+        let name = self.usual_profile();
+        setting(self.shared().ok()?.profile(&name)?, "region")
+    }
+
+    fn usual_profile(&self) -> String {
+        let named = self.named_profile();
+        named.unwrap_or_else(|| "default".into())
+    }
+
+    fn named_profile(&self) -> Option<String> {
+        let variables = ["AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
+        variables.iter().find_map(|name| self.env.var(name))
     }
 
     fn shared(&mut self) -> Result<&Shared, KeyError> {

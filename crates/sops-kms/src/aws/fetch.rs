@@ -13,16 +13,15 @@ use sops_core::keys::{KeyError, Reason};
 use zeroize::Zeroizing;
 
 use super::{
-    Aws,
     answer::{Asked, passes, refusal, tag},
     chain::{missing, none},
+    client::{Ask, Aws},
     credentials::{Credentials, Keys, Source},
-    sign::hex,
 };
 use crate::{
     http::{Answer, Request, encode},
     time,
-    wire::Text,
+    wire::{Text, hex},
 };
 
 /// What containers, machines and programs answer.
@@ -135,7 +134,13 @@ impl Aws {
                 .with_form(&form)
                 .retried_when(passes)
         };
-        let answer = self.signed(make, base, "sts", region)?;
+        let ask = Ask {
+            service: "sts",
+            action: "sts:AssumeRole",
+            what: role,
+            plain_path: false,
+        };
+        let answer = self.signed(make, base, &ask, region)?;
         let asked = Asked {
             action: "sts:AssumeRole",
             what: role,
@@ -168,7 +173,8 @@ impl Aws {
         let token = Request::put(format!("{endpoint}/latest/api/token"))
             .with_header("x-aws-ec2-metadata-token-ttl-seconds", "21600");
         // Nobody there: this is no machine of EC2.
-        let token = self.metadata.send(&token).map_err(|_| none())?;
+        let token = self.metadata.send(&token);
+        let token = token.map_err(|failure| failure.as_absent(none()))?;
         let text = |answer: &Answer| {
             let text = std::str::from_utf8(answer.body()).ok()?.trim();
             (answer.is_success() && !text.is_empty()).then(|| Zeroizing::new(text.to_owned()))

@@ -11,6 +11,7 @@ use super::credentials::Keys;
 use crate::{
     http::{Origin, Request, encode},
     time,
+    wire::hex,
 };
 
 /// For what a signature is good.
@@ -153,13 +154,6 @@ fn hmac(key: &[u8], text: &str) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(text.as_bytes());
     mac.finalize().into_bytes().into()
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@ use serde::Deserialize;
 use sops_core::keys::{KeyError, Reason};
 use zeroize::Zeroizing;
 
-use super::fetch::DEPTH;
 use crate::wire::Text;
+
+/// How often credentials may stand for others.
+pub(super) const DEPTH: usize = 3;
 
 /// Where users' tokens are renewed.
 const USERS: &str = "https://oauth2.googleapis.com/token";
@@ -323,7 +325,10 @@ fn email_in(url: &str) -> String {
 }
 
 pub(super) fn bad(from: &str, what: &str) -> KeyError {
-    KeyError::new(Reason::NoCredentials, format!("{from}: {what}"))
+    KeyError::new(Reason::NoCredentials, format!("{from}: {what}")).advise(
+        "give the JSON file of a service account's key, or what `gcloud auth application-default \
+         login` or `gcloud iam workload-identity-pools create-cred-config` writes",
+    )
 }
 
 fn unsupported(from: &str, what: &str) -> KeyError {

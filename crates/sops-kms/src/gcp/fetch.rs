@@ -22,9 +22,6 @@ use crate::{
     wire::{Text, to_json},
 };
 
-/// How often credentials may stand for others.
-pub(super) const DEPTH: usize = 3;
-
 /// All of Google Cloud that the account may use; KMS has nothing narrower
 /// that all credentials know.
 const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
@@ -231,7 +228,8 @@ impl Gcp {
         );
         let request = Request::get(url).with_header("metadata-flavor", "Google");
         // Nobody there: this is no machine of Google's.
-        let answer = self.metadata.send(&request).map_err(|_| none())?;
+        let answer = self.metadata.send(&request);
+        let answer = answer.map_err(|failure| failure.as_absent(none()))?;
         match answer.status() {
             200 => oauth::read(answer.body()).ok_or_else(none),
             404 => Err(none()),

@@ -25,10 +25,10 @@ pub(super) fn is_key(text: &str) -> bool {
             .all(|name| is_name(name, b"-_"))
 }
 
-fn is_name(text: &str, others: &[u8]) -> bool {
+pub(super) fn is_name(text: &str, others: &[u8]) -> bool {
     let good = |b: u8| b.is_ascii_alphanumeric() || others.contains(&b);
     !text.is_empty()
-        && text.len() <= 100
+        && text.len() <= 222
         && text.bytes().all(good)
         && text.bytes().any(|b| b.is_ascii_alphanumeric())
 }

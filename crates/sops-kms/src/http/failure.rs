@@ -26,6 +26,8 @@ pub enum Cause {
     NotAHeader,
     /// A setting cannot be used: its name and what is wrong with it.
     Setting(String),
+    /// The [policy](crate::Policy::asking_nobody) is to ask nobody.
+    NotAsked,
     /// No such host.
     HostNotFound,
     /// No connection, or one that broke: what the operating system says.
@@ -106,6 +108,16 @@ impl Failure {
         )
     }
 
+    /// What it means that a metadata server, which need not be there, did not
+    /// answer: `none`, unless it was not asked.
+    #[cfg(any(feature = "aws", feature = "gcp", feature = "azure", feature = "huawei"))]
+    pub(crate) fn as_absent(self, none: KeyError) -> KeyError {
+        match self.cause {
+            Cause::NotAsked => self.into(),
+            _ => none,
+        }
+    }
+
     /// What a person can do.
     #[must_use]
     pub fn advice(&self) -> Option<&'static str> {
@@ -137,6 +149,7 @@ impl fmt::Display for Failure {
                 f.write_str("a credential holds bytes that cannot be sent, such as a line break")
             }
             Cause::Setting(what) => f.write_str(what),
+            Cause::NotAsked => write!(f, "{server} was not asked"),
             Cause::HostNotFound => write!(f, "{server}: there is no such host"),
             Cause::Connection(why) => write!(f, "{server}: no connection: {why}"),
             Cause::Timeout => write!(f, "{server}: no answer in time"),
@@ -160,12 +173,16 @@ impl From<Failure> for KeyError {
     fn from(failure: Failure) -> Self {
         let reason = match failure.cause {
             Cause::NotAnAddress => Reason::Invalid,
+            Cause::NotAsked => Reason::Refused,
             Cause::NotAHeader | Cause::Setting(_) => Reason::NoCredentials,
             _ => Reason::Unavailable,
         };
         let mut error = KeyError::new(reason, failure.to_string());
         if failure.is_transient() {
             error = error.may_help_to_retry();
+        }
+        if failure.cause == Cause::NotAsked {
+            error = error.named("not-asked");
         }
         match failure.advice() {
             Some(advice) => error.advise(advice),

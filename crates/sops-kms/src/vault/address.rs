@@ -83,7 +83,8 @@ pub(super) fn outlook(env: &Environment) -> Result<String, KeyError> {
     }
 }
 
-fn agent(env: &Environment) -> Result<Option<String>, KeyError> {
+/// The agent beside this program, which is asked in place of the server.
+pub(super) fn agent(env: &Environment) -> Result<Option<String>, KeyError> {
     let Some(agent) = env.var(AGENT) else {
         return Ok(None);
     };

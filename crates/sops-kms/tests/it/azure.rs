@@ -20,7 +20,7 @@ use sops_core::keys::{Effort, KeyError, KeyService, Reason, Recipient, Secret, W
 use sops_kms::{AzureKeyVault, Policy};
 
 use super::{
-    fake::{Fake, Got, Reply, certificate, nobody, proxy, silent},
+    fake::{Fake, Got, Reply, certificate, https, nobody, proxy, silent},
     world::{Folder, cloud, env_with},
 };
 
@@ -103,7 +103,7 @@ impl World {
     fn new(handler: impl Fn(&Got) -> Reply + Send + Sync + 'static) -> Self {
         let (proxy, through) = proxy();
         World {
-            vault: Fake::https("azure", false, handler),
+            vault: https("azure", false, handler),
             proxy,
             through,
         }
@@ -141,7 +141,7 @@ impl World {
 }
 
 fn authority(handler: impl Fn(&Got) -> Reply + Send + Sync + 'static) -> Fake {
-    Fake::https("azure", false, handler)
+    https("azure", false, handler)
 }
 
 const APPLICATION: [(&str, &str); 2] = [("AZURE_TENANT_ID", TENANT), ("AZURE_CLIENT_ID", "app-1")];
@@ -172,7 +172,7 @@ fn there_and_back_with_a_secret() {
     vars.extend(APPLICATION);
     let service = world.service(&vars);
     assert_eq!(
-        service.outlook().unwrap(),
+        service.outlook().unwrap().to_string(),
         "application app-1 (by AZURE_CLIENT_SECRET)"
     );
     for _ in 0..3 {
@@ -388,6 +388,7 @@ fn az_is_run_where_the_policy_lets_it() {
         service
             .outlook()
             .unwrap()
+            .to_string()
             .ends_with(", else the user who is logged in with az")
     );
     // Not in Argo CD.

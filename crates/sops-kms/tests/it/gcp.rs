@@ -2,9 +2,7 @@
 //! metadata server; and drongo, an emulator that somebody else wrote.
 
 use std::{
-    process::{Command, Stdio},
     sync::atomic::{AtomicUsize, Ordering},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -22,7 +20,8 @@ use sops_kms::{
 
 use super::{
     fake::{Fake, Got, Reply, nobody, silent},
-    world::{Folder, Server, cloud, env, free_port, tool},
+    servers::{Server, tool},
+    world::{Folder, cloud, env},
 };
 
 const ID: &str = "projects/p/locations/global/keyRings/r/cryptoKeys/k";
@@ -98,7 +97,7 @@ fn there_and_back() {
     assert_eq!(open(&service).unwrap(), KEY);
     assert_eq!(kms.connections(), 1);
     assert_eq!(
-        service.outlook().unwrap(),
+        service.outlook().unwrap().to_string(),
         "the owner of GOOGLE_OAUTH_ACCESS_TOKEN"
     );
 }
@@ -193,7 +192,7 @@ fn a_service_account_signs_its_tokens() {
     ] {
         let service = service(&kms, &vars);
         assert_eq!(open(&service).unwrap(), KEY);
-        let outlook = service.outlook().unwrap();
+        let outlook = service.outlook().unwrap().to_string();
         assert!(outlook.starts_with("service account unit@p.iam.gserviceaccount.com (of "));
     }
 }
@@ -307,7 +306,7 @@ fn an_external_account() {
         let file = folder.file("adc.json", &file.to_string());
         let service = service(&kms, &[("GOOGLE_APPLICATION_CREDENTIALS", &file)]);
         assert_eq!(open(&service).unwrap(), KEY);
-        let who = service.outlook().unwrap();
+        let who = service.outlook().unwrap().to_string();
         assert_eq!(
             who.starts_with("service account sa@p (by "),
             impersonate,
@@ -548,26 +547,20 @@ fn universes() {
 /// drongo's KMS, with a key.
 fn drongo() -> Option<(Server, String)> {
     let program = tool("drongo")?;
-    let port = free_port();
-    let server = Command::new(program)
-        .args(["server", "--port", &port.to_string()])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let server = Server(server);
-    let url = format!("http://127.0.0.1:{port}");
-    let end = Instant::now() + Duration::from_secs(60);
+    let args = |port: u16| {
+        ["server", "--port", &port.to_string()]
+            .map(Into::into)
+            .into()
+    };
+    let server = Server::start(&program, args, &[]);
+    let url = server.url();
     let post = |path: &str, body: &str| {
         let request = Request::post(format!("{url}/v1/projects/p/locations/global/{path}"))
             .with_header("content-type", "application/json")
             .with_body(body.as_bytes().to_vec());
         Client::new(&env(&[])).send(&request)
     };
-    while post("keyRings?keyRingId=r", "{}").is_err() {
-        assert!(Instant::now() < end, "drongo does not start");
-        thread::sleep(Duration::from_millis(100));
-    }
+    assert!(post("keyRings?keyRingId=r", "{}").unwrap().is_success());
     let key = post(
         "keyRings/r/cryptoKeys?cryptoKeyId=k",
         r#"{"purpose": "ENCRYPT_DECRYPT"}"#,

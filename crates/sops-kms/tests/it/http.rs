@@ -7,7 +7,7 @@ use std::{
 
 use sops_kms::http::{ANSWER, Cause, Client, Request};
 
-use super::fake::{Fake, Reply, certificate, nobody, proxy, silent};
+use super::fake::{Fake, Reply, certificate, https, nobody, proxy, silent};
 use super::world::env;
 
 fn client() -> Client {
@@ -165,8 +165,8 @@ fn a_metadata_server_is_tried_once_for_a_second() {
 #[test]
 fn certificates() {
     let hello = |_: &super::fake::Got| Reply::json(200, "hello");
-    let server = Fake::https("server", false, hello);
-    let elsewhere = Fake::https("elsewhere", false, hello);
+    let server = https("server", false, hello);
+    let elsewhere = https("elsewhere", false, hello);
     let why = |client: Client, fake: &Fake| match client.send(&Request::get(fake.url())) {
         Ok(answer) => String::from_utf8(answer.body().to_vec()).unwrap(),
         Err(failure) => {
@@ -210,7 +210,7 @@ fn certificates() {
 
 #[test]
 fn a_client_certificate() {
-    let server = Fake::https("server", true, |_| Reply::json(200, "hello"));
+    let server = https("server", true, |_| Reply::json(200, "hello"));
     let trusting = || client().trusting_file(Some(ca().into()));
     let with = |pem: &str, key: &str| {
         let client = trusting().with_identity(certificate(pem), certificate(key));
@@ -227,7 +227,7 @@ fn a_client_certificate() {
 
 #[test]
 fn through_a_proxy() {
-    let server = Fake::https("server", false, |_| Reply::json(200, "hello"));
+    let server = https("server", false, |_| Reply::json(200, "hello"));
     let (address, count) = proxy();
     let through = format!("http://user:hunter2@{address}");
     let ca = ca();

@@ -5,12 +5,24 @@
 mod aws;
 #[cfg(feature = "azure")]
 mod azure;
+#[cfg(all(
+    feature = "aws",
+    feature = "vault",
+    feature = "gcp",
+    feature = "azure",
+    feature = "huawei"
+))]
+mod conformance;
 mod fake;
 #[cfg(feature = "gcp")]
 mod gcp;
 mod http;
-#[cfg(any(feature = "aws", feature = "vault"))]
+#[cfg(feature = "huawei")]
+mod huawei;
+#[cfg(any(feature = "aws", feature = "vault", feature = "gcp"))]
 mod servers;
+#[cfg(all(feature = "aws", feature = "gcp", feature = "vault"))]
+mod stores;
 #[cfg(feature = "vault")]
 mod vault;
 #[cfg_attr(

@@ -1,64 +1,94 @@
 //! Real servers, started for one test and ended with it.
 
-use std::{
-    env, fs,
-    net::TcpStream,
-    path::Path,
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{env, fs, path::Path, process::Command};
 
 use sops_core::{Document, EncryptOptions, Format, Keyring, Plain, format::Style, keys::Recipient};
 
-use super::fake::nobody;
+#[cfg(feature = "vault")]
+use sops_kms::http::{Client, Request};
+pub(crate) use testkit::servers::{Server, tool};
 
-/// A running server; its end is the end of the process.
-pub(crate) struct Server {
-    child: Child,
-    pub(crate) port: u16,
+#[cfg(feature = "vault")]
+use super::world::env;
+
+/// A running OpenBao, with what an administrator may do.
+#[cfg(feature = "vault")]
+pub(crate) struct Bao {
+    server: Server,
+    home: tempfile::TempDir,
+    secure: bool,
 }
 
-impl Server {
-    /// Starts a program on a free port, and waits until it listens.
-    pub(crate) fn start(
-        program: &Path,
-        args: impl Fn(u16) -> Vec<String>,
-        vars: &[(&str, &str)],
-    ) -> Self {
-        let port = nobody().port();
-        let child = Command::new(program)
-            .args(args(port))
-            .envs(vars.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut server = Server { child, port };
-        let start = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            let ended = server.child.try_wait().unwrap();
-            assert!(ended.is_none(), "{} ended: {ended:?}", program.display());
-            assert!(
-                start.elapsed() < Duration::from_secs(60),
-                "{} does not listen",
-                program.display()
-            );
-            thread::sleep(Duration::from_millis(50));
-        }
-        server
+/// Starts OpenBao for development, with the token `root`. Where there is none,
+/// as [`tool`] says.
+#[cfg(feature = "vault")]
+pub(crate) fn open_bao() -> Option<Bao> {
+    Bao::start(false)
+}
+
+/// The same with TLS, and an authority of its own.
+#[cfg(feature = "vault")]
+pub(crate) fn open_bao_with_tls() -> Option<Bao> {
+    Bao::start(true)
+}
+
+#[cfg(feature = "vault")]
+impl Bao {
+    fn start(secure: bool) -> Option<Self> {
+        let program = tool("bao")?;
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().display().to_string();
+        let args = |port: u16| {
+            let mut args = vec![
+                "server".into(),
+                "-dev".into(),
+                "-dev-root-token-id=root".into(),
+                format!("-dev-listen-address=127.0.0.1:{port}"),
+            ];
+            if secure {
+                args.extend(["-dev-tls".into(), format!("-dev-tls-cert-dir={path}")]);
+            }
+            args
+        };
+        let server = Server::start(&program, args, &[("HOME", &path)]);
+        Some(Bao {
+            server,
+            home,
+            secure,
+        })
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        let scheme = if self.secure { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}", self.server.port)
     }
-}
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    /// The certificate of its authority.
+    pub(crate) fn ca(&self) -> String {
+        self.home.path().join("vault-ca.pem").display().to_string()
+    }
+
+    /// Asks for something in a namespace, as the administrator.
+    pub(crate) fn post(&self, path: &str, namespace: &str, body: &str) -> serde_json::Value {
+        let request = Request::post(format!("{}/v1/{path}", self.url()))
+            .with_body(body.as_bytes().to_vec())
+            .with_header("x-vault-namespace", namespace);
+        self.ask(&request)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> serde_json::Value {
+        let path = path.replace(' ', "%20");
+        self.ask(&Request::get(format!("{}/v1/{path}", self.url())))
+    }
+
+    fn ask(&self, request: &Request) -> serde_json::Value {
+        let request = request.clone().with_header("x-vault-token", "root");
+        let client = Client::new(&env(&[]));
+        let client = client.trusting_file(self.secure.then(|| self.ca().into()));
+        let answer = client.send(&request).unwrap();
+        let body = String::from_utf8_lossy(answer.body());
+        assert!(answer.is_success(), "{request:?}: {answer:?} {body}");
+        serde_json::from_slice(answer.body()).unwrap_or_default()
     }
 }
 

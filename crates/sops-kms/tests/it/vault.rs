@@ -6,20 +6,20 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use base64::{Engine, prelude::BASE64_STANDARD};
+use base64::{
+    Engine,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
 use sops_core::{
     Keyring,
     keys::{Effort, KeyError, KeyService, Reason, Recipient, Secret, WrappedKey},
 };
-use sops_kms::{
-    Policy, Vault,
-    http::{Client, Request},
-};
+use sops_kms::{Policy, Vault};
 
 use super::{
-    fake::{Fake, Got, Reply, certificate, nobody},
-    servers::{Server, both_directions},
-    world::{env, env_with, tool},
+    fake::{Fake, Got, Reply, certificate, https, nobody},
+    servers::{both_directions, open_bao, open_bao_with_tls, tool},
+    world::{env, env_with},
 };
 
 const SECRET: &[u8; 32] = b"a data key of thirty-two bytes..";
@@ -188,7 +188,7 @@ fn kubernetes_login() {
     let strangers = Policy::default().with_strangers_files();
     let service = Vault::new(env_with(&vars, strangers));
     assert_eq!(
-        service.outlook().unwrap(),
+        service.outlook().unwrap().to_string(),
         format!("the pod's own token, as role ksops (KSOPS_VAULT_ROLE), for {url} (VAULT_ADDR)")
     );
     round(&service, &key(&url)).unwrap();
@@ -311,7 +311,7 @@ fn faults() {
     assert_eq!(error.reason(), Reason::Unavailable);
     assert_eq!(other.connections(), 0);
     // Certificates of an authority of one's own.
-    let fake = Fake::https("server", true, transit);
+    let fake = https("server", true, transit);
     let ca = certificate("ca.pem").display().to_string();
     let (cert, private) = (certificate("client.pem"), certificate("client.key"));
     let (cert, private) = (cert.display().to_string(), private.display().to_string());
@@ -329,34 +329,11 @@ fn faults() {
 /// A real server: there and back, wrong tokens, a namespace, and real sops.
 #[test]
 fn openbao() {
-    let (Some(bao), Some(sops)) = (tool("bao"), tool("sops")) else {
+    let (Some(bao), Some(sops)) = (open_bao(), tool("sops")) else {
         return;
     };
-    let home = tempfile::tempdir().unwrap();
-    let path = home.path().display().to_string();
-    let server = Server::start(
-        &bao,
-        |port| {
-            let listen = format!("-dev-listen-address=127.0.0.1:{port}");
-            ["server", "-dev", "-dev-root-token-id=root", &listen]
-                .map(str::to_owned)
-                .into()
-        },
-        &[("HOME", &path)],
-    );
-    let url = server.url();
-    let admin = Client::new(&env(&[]));
-    let post = |path: &str, namespace: &str, body: &str| {
-        let mut request = Request::post(format!("{url}/v1/{path}"))
-            .with_header("x-vault-token", "root")
-            .with_body(body.as_bytes().to_vec());
-        if !namespace.is_empty() {
-            request = request.with_header("x-vault-namespace", namespace);
-        }
-        let answer = admin.send(&request).unwrap();
-        assert!(answer.is_success(), "{path}: {answer:?}");
-        String::from_utf8(answer.body().to_vec()).unwrap()
-    };
+    let url = bao.url();
+    let post = |path: &str, namespace: &str, body: &str| bao.post(path, namespace, body);
     post("sys/mounts/sub/transit", "", r#"{"type":"transit"}"#);
     post("sub/transit/keys/dev", "", "{}");
     post("sys/namespaces/team", "", "{}");
@@ -367,7 +344,6 @@ fn openbao() {
         "",
         r#"{"policies":["default"],"ttl":"1h"}"#,
     );
-    let weak: serde_json::Value = serde_json::from_str(&weak).unwrap();
     let weak = weak["auth"]["client_token"].as_str().unwrap();
 
     let with = |token: &str, namespace: &str| {
@@ -412,4 +388,107 @@ fn openbao() {
         &key,
         &keyring,
     );
+}
+
+/// The pod's token, as Kubernetes signs one for a service account.
+fn pod_token(name: &str) -> String {
+    let part = |value: serde_json::Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+    let header = part(serde_json::json!({"alg": "RS256", "kid": "k"}));
+    let claims = part(serde_json::json!({
+        "iss": "https://kubernetes.default.svc",
+        "sub": format!("system:serviceaccount:argocd:{name}"),
+        "iat": 1_700_000_000, "nbf": 1_700_000_000, "exp": 4_102_444_800_u64,
+        "kubernetes.io": {"namespace": "argocd", "serviceaccount": {"name": name, "uid": "u-1"}},
+    }));
+    format!("{header}.{claims}.c2lnbmF0dXJl")
+}
+
+/// A real server with TLS and an authority of its own, tokens that end, and
+/// Kubernetes's login, whose TokenReview a fake answers.
+#[test]
+fn openbao_with_tls_and_kubernetes() {
+    let Some(bao) = open_bao_with_tls() else {
+        return;
+    };
+    let (url, ca) = (bao.url(), bao.ca());
+    bao.post("sys/mounts/transit", "", r#"{"type":"transit"}"#);
+    bao.post("transit/keys/dev", "", "{}");
+    let key = Recipient::vault(&url, "transit", "dev");
+    let with =
+        |vars: &[(&str, &str)]| Vault::new(env(&[&[("VAULT_ADDR", url.as_str())], vars].concat()));
+    let trusting = ("VAULT_CACERT", ca.as_str());
+    round(&with(&[("VAULT_TOKEN", "root"), trusting]), &key).unwrap();
+    let pem = fs::read_to_string(&ca).unwrap();
+    let by_bytes = ("VAULT_CACERT_BYTES", pem.as_str());
+    round(&with(&[("VAULT_TOKEN", "root"), by_bytes]), &key).unwrap();
+    let mut seen = Vec::new();
+    let mut see = |error: KeyError| seen.push(shown(&error).replace(&url, "URL"));
+    see(round(&with(&[("VAULT_TOKEN", "root")]), &key).unwrap_err());
+    see(round(&with(&[("VAULT_TOKEN", "s.planted"), trusting]), &key).unwrap_err());
+
+    // A token that ends while it is in use.
+    let policy = r#"{"policy":"path \"transit/*\" { capabilities = [\"update\"] }"}"#;
+    bao.post("sys/policies/acl/transit", "", policy);
+    let brief = bao.post(
+        "auth/token/create",
+        "",
+        r#"{"policies":["transit"],"ttl":"2s"}"#,
+    );
+    let brief = brief["auth"]["client_token"].as_str().unwrap();
+    let service = with(&[("VAULT_TOKEN", brief), trusting]);
+    let wrapped = round(&service, &key).unwrap();
+    let ended = (0..100).find_map(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        service.unwrap(&wrapped, Effort::Network).err()
+    });
+    see(ended.expect("the token ends"));
+
+    let kubernetes = Fake::http(|got| {
+        assert_eq!(got.target, "/apis/authentication.k8s.io/v1/tokenreviews");
+        assert_eq!(got.header("authorization"), "Bearer reviewer");
+        let review: serde_json::Value = serde_json::from_slice(&got.body).unwrap();
+        let good = review["spec"]["token"] == pod_token("ksops").as_str();
+        let user = serde_json::json!({
+            "username": "system:serviceaccount:argocd:ksops", "uid": "u-1",
+            "groups": ["system:serviceaccounts"],
+        });
+        let status = serde_json::json!({"authenticated": good, "user": user});
+        let answer = serde_json::json!({
+            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "status": status,
+        });
+        Reply::json(201, answer.to_string())
+    });
+    bao.post("sys/auth/kubernetes", "", r#"{"type":"kubernetes"}"#);
+    let config = serde_json::json!({
+        "kubernetes_host": kubernetes.url(), "token_reviewer_jwt": "reviewer",
+        "disable_local_ca_jwt": true,
+        "kubernetes_ca_cert": fs::read_to_string(certificate("ca.pem")).unwrap(),
+    });
+    bao.post("auth/kubernetes/config", "", &config.to_string());
+    let role = r#"{"bound_service_account_names":["ksops"],
+        "bound_service_account_namespaces":["argocd"],"token_policies":["transit"],"token_ttl":"10m"}"#;
+    bao.post("auth/kubernetes/role/ksops", "", role);
+    let pod = tempfile::tempdir().unwrap();
+    let path = pod.path().join("token");
+    let file = path.display().to_string();
+    let log_in = |token: &str, role: &str| {
+        fs::write(&path, token).unwrap();
+        let vars = [
+            ("KSOPS_VAULT_ROLE", role),
+            ("KSOPS_VAULT_TOKEN_FILE", &file),
+            trusting,
+        ];
+        let service = with(&vars);
+        round(&service, &key)?;
+        // Once for all files.
+        round(&service, &key)
+    };
+    log_in(&pod_token("ksops"), "ksops").unwrap();
+    assert_eq!(kubernetes.got().len(), 1);
+    see(log_in(&pod_token("other"), "ksops").unwrap_err());
+    see(log_in(&pod_token("ksops"), "other").unwrap_err());
+    see(log_in("planted", "ksops").unwrap_err());
+    let seen = seen.join("\n");
+    assert!(!seen.contains("planted"), "{seen}");
+    insta::assert_snapshot!(seen);
 }

@@ -13,10 +13,7 @@ use sops_kms::{
 };
 
 use super::{env, round};
-use crate::{
-    servers::{Server, both_directions},
-    world::tool,
-};
+use crate::servers::{Server, both_directions, tool};
 
 /// A request that is not signed: moto only looks which service it is for.
 fn unsigned(moto: &Server, service: &str, form: &[(&str, &str)]) -> String {
