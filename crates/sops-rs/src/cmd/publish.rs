@@ -4,6 +4,9 @@
 //! What is uploaded, under which name and after which question is decided
 //! here; how it gets there is a [`Transport`]'s.
 
+mod clouds;
+mod transport;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -11,7 +14,7 @@ use std::{
 
 use sops_core::{
     Document, EncryptOptions, Format, Style,
-    config::{CreationRule, Destination, DestinationRule, VaultVersion},
+    config::{CreationRule, Destination, DestinationRule},
     tree::{Mapping, MappingItem},
 };
 use zeroize::Zeroizing;
@@ -26,31 +29,12 @@ use crate::{
     input::Input,
     session::{Session, cleaned, shown},
 };
-
-/// What brings files to their destination.
-pub(crate) trait Transport {
-    /// Puts an object under a name; of Vault, the JSON of its values.
-    fn put(&self, to: &Destination, address: &str, bytes: &[u8]) -> Result<()>;
-}
-
-/// What a program has that knows no cloud.
-pub(crate) struct NoTransport;
-
-impl Transport for NoTransport {
-    fn put(&self, to: &Destination, _: &str, _: &[u8]) -> Result<()> {
-        let what = match to {
-            Destination::S3 { .. } => "S3",
-            Destination::Gcs { .. } => "Google Cloud Storage",
-            _ => "Vault",
-        };
-        Err(Error::new(format!("this program cannot reach {what} yet"))
-            .advise("publish with Go sops until it can")
-            .of_kind("unsupported"))
-    }
-}
+use clouds::Clouds;
+use transport::{Object, Put, Transport};
 
 pub(crate) fn command(session: &mut Session<'_, '_>, given: &Given) -> Result<()> {
-    run(session, given, &NoTransport)
+    let transport = Clouds::new(session.process.var_later);
+    run(session, given, &transport)
 }
 
 pub(crate) fn run(
@@ -148,14 +132,14 @@ impl Publication<'_> {
         } else {
             name.to_owned()
         };
-        let address = address(session, destination, &name);
+        let object = Object::of(destination, &name, session.process.var)?;
         let input = Input::new(Some(cleaned(typed.as_os_str())), None, None, None);
         let bytes = self
             .content(session, &input, &rule)
             .map_err(|error| error.about(input.path()))?;
         let path = session.absolute(typed)?;
         if !self.yes {
-            let question = format!("uploading {} to {address} ? (y/n): ", path.display());
+            let question = format!("uploading {} to {object} ? (y/n): ", path.display());
             if !confirmed(session, &question)? {
                 let message = format!("Publication of {} canceled", path.display());
                 if self.recursive {
@@ -166,7 +150,15 @@ impl Publication<'_> {
                     .of_kind("canceled"));
             }
         }
-        self.transport.put(destination, &address, &bytes)
+        let put = self.transport.put(&object, &bytes);
+        match put.map_err(|error| error.about(input.path()))? {
+            Put::Written => {}
+            Put::Unseen => session.warn(&format!(
+                "whether {object} has these values already cannot be seen: they were written once more"
+            )),
+            Put::Unchanged => session.info(&format!("{object} is up to date: nothing was written")),
+        }
+        Ok(())
     }
 
     /// What is uploaded.
@@ -240,35 +232,4 @@ fn merged(tree: &[Mapping]) -> Document<sops_core::Plain> {
         }
     }
     Document::from_tree(vec![all], Format::Json)
-}
-
-/// How the destination is called in the question.
-fn address(session: &Session<'_, '_>, destination: &Destination, name: &Path) -> String {
-    let name = name.to_string_lossy();
-    match destination {
-        Destination::S3 { bucket, prefix, .. } => format!("s3://{bucket}/{prefix}{name}"),
-        Destination::Gcs { bucket, prefix, .. } => format!("gcs://{bucket}/{prefix}{name}"),
-        Destination::Vault {
-            address,
-            mount,
-            path,
-            version,
-            ..
-        } => {
-            let variable =
-                || (session.process.var)("VAULT_ADDR").and_then(|value| value.into_string().ok());
-            let server = address.clone().or_else(variable);
-            let server = server.filter(|server| !server.is_empty());
-            let server = server.unwrap_or_else(|| "https://127.0.0.1:8200".into());
-            let data = match version {
-                VaultVersion::V2 => "data/",
-                VaultVersion::V1 => "",
-            };
-            format!(
-                "{}/v1/{mount}{data}{path}{name}",
-                server.trim_end_matches('/')
-            )
-        }
-        _ => name.into_owned(),
-    }
 }

@@ -2,9 +2,13 @@
 
 mod as_sops;
 mod check;
+#[cfg(all(feature = "aws", feature = "vault"))]
+mod clouds;
 mod common;
 mod day;
 mod git;
 #[cfg(feature = "keyservice")]
 mod keyservice;
 mod promises;
+#[cfg(all(feature = "aws", feature = "gcp", feature = "vault"))]
+mod publish;
