@@ -51,6 +51,9 @@ pub(crate) struct Arguments {
     /// What kustomize is called with: `kustomize.buildOptions` in argocd-cm
     #[arg(long, value_name = "OPTIONS", allow_hyphen_values = true)]
     build_options: Option<String>,
+    /// Ask key services of clouds, too, to open files
+    #[arg(long)]
+    online: bool,
     /// How the report looks
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
@@ -71,6 +74,8 @@ pub struct Options {
     pub project: Option<String>,
     /// What kustomize is called with, if that is known.
     pub flags: Option<Flags>,
+    /// Whether key services of clouds are asked.
+    pub online: bool,
 }
 
 /// Runs the subcommand; the first argument is its name.
@@ -105,6 +110,7 @@ pub(crate) fn run(process: &mut Process<'_>, args: Vec<OsString>) -> Result<()> 
         dir: arguments.dir,
         project: arguments.project,
         flags: arguments.build_options.as_deref().map(Flags::parse),
+        online: arguments.online,
     };
     let report = examine(&host, &options);
     let text = match arguments.format {

@@ -2,7 +2,6 @@
 
 mod files;
 mod object;
-mod parallel;
 mod placeholder;
 mod variables;
 

@@ -20,6 +20,7 @@ pub mod install;
 pub mod keys;
 pub mod krm;
 pub mod mode;
+mod parallel;
 pub mod policy;
 pub mod secret;
 pub mod settings;

@@ -63,6 +63,8 @@ pub struct Settings {
     /// `KSOPS_PLACEHOLDER`: whether encrypted values are rendered as fixed
     /// ones, without any key.
     pub placeholder: bool,
+    /// Whether no server is asked: only `doctor` says so.
+    pub offline: bool,
     /// `ARGOCD_APP_NAME`: Argo CD renders an application, and shows errors to
     /// whoever may see it.
     pub argo_cd: bool,
@@ -146,6 +148,7 @@ impl Default for Settings {
         Settings {
             concurrency: DEFAULT_LIMIT,
             placeholder: false,
+            offline: false,
             argo_cd: false,
             source_path: None,
             confine: Confine::Auto,
@@ -189,6 +192,7 @@ impl Settings {
         Ok(Settings {
             concurrency: concurrency(var)?,
             placeholder: placeholder(var, argo_cd)?,
+            offline: false,
             argo_cd,
             source_path: set(SOURCE_PATH).map(PathBuf::from),
             confine: confine(var)?,

@@ -30,7 +30,16 @@ use crate::{
 /// and what kustomize tells resources apart by.
 pub(super) type Seen = HashMap<(PathBuf, String), String>;
 
-/// Looks at one; whether a file of it was opened.
+/// What came of a file.
+enum Looked {
+    Opened,
+    NotOpened,
+    /// A cloud may open it, and was not asked.
+    NotAsked,
+}
+
+/// Looks at one; whether a file of it was opened, or may be by a cloud that
+/// was not asked.
 pub(super) fn check(
     host: &Host<'_>,
     flags: Option<Flags>,
@@ -59,19 +68,23 @@ pub(super) fn check(
         }
     };
     let before = report.checks.len();
-    let mut opened = false;
+    let (mut opened, mut not_asked) = (false, false);
     for entry in generate::distinct(&generator) {
-        opened |= file(found, entry, context, has_keys, report);
+        match file(found, entry, context, has_keys, report) {
+            Looked::Opened => opened = true,
+            Looked::NotAsked => not_asked = true,
+            Looked::NotOpened => {}
+        }
     }
     let files_are_ok = report
         .checks
         .iter()
         .skip(before)
         .all(|check| check.status != Status::Failure);
-    if files_are_ok && (has_keys || opened) {
+    if files_are_ok && !not_asked && (has_keys || opened) {
         render(found, &generator, context, seen, report);
     }
-    opened
+    opened || not_asked
 }
 
 fn style(host: &Host<'_>, flags: Option<Flags>, found: &Found, report: &mut Report) {
@@ -155,15 +168,14 @@ fn fail(report: &mut Report, name: &str, error: &Error) {
     report.bad(Status::Failure, name, detail, fix);
 }
 
-/// One file: there, encrypted, for whom, opened, unchanged. Whether it was
-/// opened.
+/// One file: there, encrypted, for whom, opened, unchanged.
 fn file(
     found: &Found,
     entry: &Entry,
     context: &Context,
     has_keys: bool,
     report: &mut Report,
-) -> bool {
+) -> Looked {
     let name = format!("{}: {}", found.name, entry.path);
     let bytes = match context
         .policy
@@ -172,7 +184,7 @@ fn file(
         Ok(bytes) => bytes,
         Err(refusal) => {
             report.bad(Status::Failure, name, refusal.reason(), refusal.advice());
-            return false;
+            return Looked::NotOpened;
         }
     };
     let document = match Document::parse(&bytes, Format::from_path(&entry.path)) {
@@ -181,7 +193,7 @@ fn file(
             let fix = error.advice().unwrap_or_default();
             let fix = not_meant(entry, &bytes).unwrap_or_else(|| fix.to_owned());
             report.bad(Status::Failure, name, error.to_string(), fix);
-            return false;
+            return Looked::NotOpened;
         }
     };
     let recipients = document.recipients().map(|recipient| match recipient {
@@ -204,7 +216,14 @@ fn file(
             format!("{whom}; not opened, as there is no key"),
             "",
         ),
-        Err(error) => core_failure(report, name, &format!("{whom}; "), &error),
+        Err(error) => {
+            if let Some(kind) = not_asked(&error) {
+                let detail = format!("{whom}; {} was not asked, --online does", kind.title());
+                report.ok(name, detail);
+                return Looked::NotAsked;
+            }
+            core_failure(report, name, &format!("{whom}; "), &error);
+        }
         Ok(document) if !document.clear_ciphertexts().is_empty() => report.bad(
             Status::Failure,
             name,
@@ -227,10 +246,19 @@ fn file(
                 ),
                 None => report.ok(name, format!("{whom}; opened, its MAC holds")),
             }
-            return true;
+            return Looked::Opened;
         }
     }
-    false
+    Looked::NotOpened
+}
+
+/// The cloud that might have opened the file, and was not asked.
+fn not_asked(error: &sops_core::Error) -> Option<KeyKind> {
+    let mut recipients = error.report()?.recipients();
+    let found = recipients.find(|recipient| {
+        matches!(&recipient.outcome, Outcome::Failed { why } if why.name() == Some("not-asked"))
+    });
+    found.map(|recipient| recipient.kind)
 }
 
 /// What to do about a file that a glob took, and that nobody would encrypt.

@@ -58,6 +58,7 @@ pub(super) fn check(
         argo_cd: settings.argo_cd || host.is_repo_server(),
         key_projects: Some(keys::by_project(&settings)),
         placeholder: false,
+        offline: !options.online,
         ..settings.clone()
     };
     keys.add_clouds(&clouds, host.var_later);

@@ -68,6 +68,7 @@ impl Rig {
                 dir: Some("app".into()),
                 project: None,
                 flags: Some(Flags::parse("--enable-alpha-plugins --enable-exec")),
+                online: false,
             },
             says: concat!("ksops-rs ", env!("CARGO_PKG_VERSION"), "\n"),
         };

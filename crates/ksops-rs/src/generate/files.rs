@@ -13,12 +13,13 @@ use std::{
 use sops_core::{Document, ErrorKind, Format, foreign::Foreign};
 use zeroize::Zeroizing;
 
-use super::{Context, Run, STYLE, object, parallel::in_parallel, placeholder, variables::Outline};
+use super::{Context, Run, STYLE, object, placeholder, variables::Outline};
 use crate::{
     Error, Result,
     budget::too_many_bytes,
     error::quoted,
     generator::{Entry, Generator},
+    parallel::in_parallel,
     policy::Identity,
     yaml,
 };

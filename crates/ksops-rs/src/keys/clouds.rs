@@ -18,7 +18,10 @@ use sops_core::{
 use sops_kms::{Environment, Policy};
 
 use super::{AMBIENT, by_project, flux};
-use crate::settings::{KEY_DIR, Lookup, Settings};
+use crate::{
+    parallel::may_wait,
+    settings::{KEY_DIR, Lookup, Settings},
+};
 
 /// Adds the services of clouds to a keyring.
 ///
@@ -33,7 +36,7 @@ pub(super) fn add(
     policy: Policy,
     var: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static,
 ) {
-    let env = Environment::new(var, policy);
+    let env = Environment::new(var, policy).before_requests(may_wait);
     let may_be_ambient = !closed || folders.iter().any(|folder| is_ambient(folder));
     let mut absent = Vec::new();
     for kind in sops_kms::kinds() {
@@ -55,7 +58,7 @@ pub(super) fn add(
 
 /// Variables by which a pod is given an identity. Where none of a kind is set,
 /// only a metadata server could know of one.
-const SIGNS: [(KeyKind, &[&str]); 4] = [
+const SIGNS: [(KeyKind, &[&str]); 5] = [
     (
         KeyKind::AwsKms,
         &[
@@ -86,6 +89,10 @@ const SIGNS: [(KeyKind, &[&str]); 4] = [
     (
         KeyKind::Vault,
         &["VAULT_TOKEN", "KSOPS_VAULT_ROLE", "VAULT_AGENT_ADDR"],
+    ),
+    (
+        KeyKind::HuaweiKms,
+        &["HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_CREDENTIALS_FILE"],
     ),
 ];
 
@@ -255,9 +262,13 @@ impl KeyService for Absent {
 
 /// What the services may do, by what the settings say.
 pub(super) fn policy(settings: &Settings) -> Policy {
-    if settings.argo_cd {
+    let policy = if settings.argo_cd {
         Policy::default().with_strangers_files()
     } else {
         Policy::default().with_programs()
+    };
+    match settings.offline {
+        true => policy.asking_nobody(),
+        false => policy,
     }
 }

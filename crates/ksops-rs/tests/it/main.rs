@@ -13,6 +13,7 @@ mod layouts;
 mod manifests;
 mod messages;
 mod messages_of_kustomize;
+mod network;
 mod pgp;
 mod plugin_files;
 mod policy;

@@ -110,7 +110,12 @@ impl Failure {
 
     /// What it means that a metadata server, which need not be there, did not
     /// answer: `none`, unless it was not asked.
-    #[cfg(any(feature = "aws", feature = "gcp", feature = "azure", feature = "huawei"))]
+    #[cfg(any(
+        feature = "aws",
+        feature = "gcp",
+        feature = "azure",
+        feature = "huawei"
+    ))]
     pub(crate) fn as_absent(self, none: KeyError) -> KeyError {
         match self.cause {
             Cause::NotAsked => self.into(),
