@@ -167,10 +167,10 @@ fn vault() {
     let run = publish(&folder, &sops, &["-y", "e.yaml"], "");
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(get("secret/data/x/e.yaml"), ours_first);
-    let run = publish(&folder, &sops, &["-y", "-r", "sub"], "");
+    let run = publish(&folder, &sops, &["-y", "--recursive", "sub"], "");
     assert_eq!(run.code, 0, "{}", run.stderr);
     let theirs_first = get("secret/data/x/f.json");
-    let run = ours(&["-y", "-r", "--verbose", "sub"]);
+    let run = ours(&["-y", "--recursive", "--verbose", "sub"]);
     assert!(run.stderr.contains("is up to date"), "{}", run.stderr);
     assert_eq!(get("secret/data/x/f.json"), theirs_first);
     assert_eq!(theirs_first["metadata"]["version"], 1);
