@@ -335,7 +335,7 @@ fn nothing_is_touched_before_a_key_is_asked_for() {
     assert_eq!(service.places(), []);
     service.forget_failures();
     assert_eq!(
-        service.outlook().unwrap().to_string(),
+        service.outlook().unwrap(),
         "the access key in AWS_ACCESS_KEY_ID"
     );
     assert_eq!(fake.connections(), 0);

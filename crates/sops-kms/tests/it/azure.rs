@@ -172,7 +172,7 @@ fn there_and_back_with_a_secret() {
     vars.extend(APPLICATION);
     let service = world.service(&vars);
     assert_eq!(
-        service.outlook().unwrap().to_string(),
+        service.outlook().unwrap(),
         "application app-1 (by AZURE_CLIENT_SECRET)"
     );
     for _ in 0..3 {
@@ -388,7 +388,6 @@ fn az_is_run_where_the_policy_lets_it() {
         service
             .outlook()
             .unwrap()
-            .to_string()
             .ends_with(", else the user who is logged in with az")
     );
     // Not in Argo CD.

@@ -97,7 +97,7 @@ fn there_and_back() {
     assert_eq!(open(&service).unwrap(), KEY);
     assert_eq!(kms.connections(), 1);
     assert_eq!(
-        service.outlook().unwrap().to_string(),
+        service.outlook().unwrap(),
         "the owner of GOOGLE_OAUTH_ACCESS_TOKEN"
     );
 }
@@ -192,7 +192,7 @@ fn a_service_account_signs_its_tokens() {
     ] {
         let service = service(&kms, &vars);
         assert_eq!(open(&service).unwrap(), KEY);
-        let outlook = service.outlook().unwrap().to_string();
+        let outlook = service.outlook().unwrap();
         assert!(outlook.starts_with("service account unit@p.iam.gserviceaccount.com (of "));
     }
 }
@@ -306,7 +306,7 @@ fn an_external_account() {
         let file = folder.file("adc.json", &file.to_string());
         let service = service(&kms, &[("GOOGLE_APPLICATION_CREDENTIALS", &file)]);
         assert_eq!(open(&service).unwrap(), KEY);
-        let who = service.outlook().unwrap().to_string();
+        let who = service.outlook().unwrap();
         assert_eq!(
             who.starts_with("service account sa@p (by "),
             impersonate,

@@ -76,7 +76,7 @@ fn there_and_back() {
     assert_eq!(key.enc(), turned(&BASE64_STANDARD.encode(KEY)));
     assert_eq!(open(&service).unwrap(), KEY);
     assert_eq!(
-        service.outlook().unwrap().to_string(),
+        service.outlook().unwrap(),
         "the access key of HUAWEICLOUD_SDK_AK"
     );
 }

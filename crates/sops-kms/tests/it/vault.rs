@@ -188,7 +188,7 @@ fn kubernetes_login() {
     let strangers = Policy::default().with_strangers_files();
     let service = Vault::new(env_with(&vars, strangers));
     assert_eq!(
-        service.outlook().unwrap().to_string(),
+        service.outlook().unwrap(),
         format!("the pod's own token, as role ksops (KSOPS_VAULT_ROLE), for {url} (VAULT_ADDR)")
     );
     round(&service, &key(&url)).unwrap();
