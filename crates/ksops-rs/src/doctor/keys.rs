@@ -65,7 +65,8 @@ pub(super) fn check(
     let unnamed = by_project(&settings, options, styles, report);
     let pgp = pgp(&settings, host, report);
     let clouds = ambient(&keys, &clouds, host, report);
-    let any = places(host, &keys, unnamed, needed && !pgp && !clouds, report) || pgp || clouds;
+    let others = pgp || clouds;
+    let any = places(host, &keys, unnamed, needed, others, report) || others;
     (keys, any)
 }
 
@@ -203,8 +204,16 @@ fn pgp(settings: &Settings, host: &Host<'_>, report: &mut Report) -> bool {
     good
 }
 
-/// Goes through all places; whether there was a key in any.
-fn places(host: &Host<'_>, keys: &Keys, unnamed: bool, needed: bool, report: &mut Report) -> bool {
+/// Goes through all places; whether there was a key in any. None is missed
+/// where `others` may do.
+fn places(
+    host: &Host<'_>,
+    keys: &Keys,
+    unnamed: bool,
+    needed: bool,
+    others: bool,
+    report: &mut Report,
+) -> bool {
     let mut good = 0;
     let mut bad = Vec::new();
     for place in keys.keyring.places() {
@@ -219,7 +228,7 @@ fn places(host: &Host<'_>, keys: &Keys, unnamed: bool, needed: bool, report: &mu
             }
         }
     }
-    let status = if good == 0 && needed {
+    let status = if good == 0 && needed && !others {
         Status::Failure
     } else {
         Status::Warning
@@ -227,7 +236,7 @@ fn places(host: &Host<'_>, keys: &Keys, unnamed: bool, needed: bool, report: &mu
     if let Some(note) = &keys.note {
         report.bad(status, "keys", note, "");
     }
-    if good == 0 && bad.is_empty() && keys.note.is_none() {
+    if good == 0 && !others && bad.is_empty() && keys.note.is_none() {
         let fix = match key_files(host).first() {
             Some(file) => format!("set {FILE} to {}", shown(file)),
             None => format!("mount the Secret with the key, and set {FILE} to its file"),

@@ -326,7 +326,7 @@ fn doctor_names_the_places() {
     pod.write("app/kustomization.yaml", "generators: [generator.yaml]\n");
     let doctor = |project: &str, file: &str| {
         pod.render(None, file);
-        let ran = pod.run(None, &["doctor", "--project", project, "."]);
+        let ran = pod.run(None, &["doctor", "--online", "--project", project, "."]);
         let lines = ran.out.lines().skip_while(|line| !line.contains("project"));
         lines.collect::<Vec<_>>().join("\n")
     };
