@@ -174,7 +174,7 @@ impl Aws {
             .with_header("x-aws-ec2-metadata-token-ttl-seconds", "21600");
         // Nobody there: this is no machine of EC2.
         let token = self.metadata.send(&token);
-        let token = token.map_err(|failure| failure.as_absent(none()))?;
+        let token = token.map_err(|failure| failure.or_absent(none()))?;
         let text = |answer: &Answer| {
             let text = std::str::from_utf8(answer.body()).ok()?.trim();
             (answer.is_success() && !text.is_empty()).then(|| Zeroizing::new(text.to_owned()))

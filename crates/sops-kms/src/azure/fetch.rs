@@ -94,7 +94,7 @@ impl Azure {
                 );
                 let request = Request::get(url).with_header("metadata", "true");
                 // Nobody there: this is no machine of Azure's.
-                let absent = |failure: Failure| failure.as_absent(super::chain::none());
+                let absent = |failure: Failure| failure.or_absent(super::chain::none());
                 let answer = self.metadata.send(&request).map_err(absent)?;
                 match answer.status() {
                     200 => oauth::read(answer.body()).ok_or_else(super::chain::none),

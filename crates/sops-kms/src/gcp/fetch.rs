@@ -229,7 +229,7 @@ impl Gcp {
         let request = Request::get(url).with_header("metadata-flavor", "Google");
         // Nobody there: this is no machine of Google's.
         let answer = self.metadata.send(&request);
-        let answer = answer.map_err(|failure| failure.as_absent(none()))?;
+        let answer = answer.map_err(|failure| failure.or_absent(none()))?;
         match answer.status() {
             200 => oauth::read(answer.body()).ok_or_else(none),
             404 => Err(none()),

@@ -116,7 +116,7 @@ impl Failure {
         feature = "azure",
         feature = "huawei"
     ))]
-    pub(crate) fn as_absent(self, none: KeyError) -> KeyError {
+    pub(crate) fn or_absent(self, none: KeyError) -> KeyError {
         match self.cause {
             Cause::NotAsked => self.into(),
             _ => none,

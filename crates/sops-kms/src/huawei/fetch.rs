@@ -41,7 +41,7 @@ impl Huawei {
             .with_header("x-metadata-token-ttl-seconds", "21600");
         // Nobody there: this is no machine of Huawei's.
         let token = self.metadata.send(&token);
-        let token = token.map_err(|failure| failure.as_absent(none()))?;
+        let token = token.map_err(|failure| failure.or_absent(none()))?;
         let mut request = Request::get(format!("{endpoint}/openstack/latest/securitykey"));
         // Older machines have no such tokens.
         if token.status() == 200 {
