@@ -164,6 +164,27 @@ impl Config {
         Ok(None)
     }
 
+    /// Whether `stores` says how files of this format are indented, if only
+    /// what is done anyway. A width of 0 says nothing for YAML, as in sops.
+    ///
+    /// ```
+    /// # use sops_core::{Format, config::Config};
+    /// let config = Config::parse(b"stores: {yaml: {indent: 4}}")?;
+    /// assert!(config.says_style(Format::Yaml));
+    /// assert!(!config.says_style(Format::Json));
+    /// # Ok::<(), sops_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn says_style(&self, format: Format) -> bool {
+        let stores = &self.file.stores;
+        match format {
+            Format::Yaml => stores.yaml.indent.value != 0,
+            Format::Json => stores.json.indent.line > 0,
+            Format::Binary => stores.json_binary.indent.line > 0,
+            Format::Dotenv | Format::Ini => false,
+        }
+    }
+
     /// How files of this format are to be written: `stores`, and where it says
     /// nothing what sops does anyway (sops-config §7).
     ///

@@ -1,7 +1,7 @@
 //! An encrypted file that is changed: how it is opened, and how it is written
 //! so that a diff shows the change and nothing else.
 
-use sops_core::{Document, Editing, ErrorKind, Finish, Style};
+use sops_core::{Document, Editing, ErrorKind, Finish};
 
 use crate::{
     Error, Keys, Opening, Result,
@@ -70,9 +70,10 @@ impl Changed {
 /// How a changed file is written: `--indent` wins over the configuration, and
 /// that over the way it was written before.
 pub(crate) fn finish(session: &mut Session<'_, '_>, input: &Input) -> Result<Finish> {
-    let style = session.config()?.style(input.output_format)?;
+    let found = session.config()?;
+    let style = found.style(input.output_format)?;
     let mut finish = Finish::new().with_format(input.output_format);
-    if style != Style::default() || session.options.indent.is_some() {
+    if found.config.says_style(input.output_format) || session.options.indent.is_some() {
         finish = finish.with_style(indented(style, session.options.indent)?);
     }
     Ok(finish)

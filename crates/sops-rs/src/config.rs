@@ -132,7 +132,10 @@ pub(crate) fn find(dir: &Path, named: Option<PathBuf>) -> Result<Found> {
     };
     if let Some(path) = &found.path {
         let bytes = read::file(path)
-            .map_err(|error| Error::io(format_args!("cannot read {}", path_name(path)), &error))?;
+            .map_err(|error| {
+                Error::io(format_args!("cannot read {}", path_name(path)), &error)
+                    .advise("name a configuration that can be read (--config, SOPS_CONFIG), or none: the nearest .sops.yaml is taken then")
+            })?;
         found.config = Config::parse(&bytes).map_err(|error| found.blame(error))?;
     }
     Ok(found)

@@ -55,10 +55,19 @@ impl Session<'_, '_> {
         self.options.messages.warn(self.process, text);
     }
 
+    /// Says what went wrong with one of several things.
+    pub(crate) fn complain(&mut self, error: Error) {
+        let error = self.options.messages.error(self.process, error);
+        if !error.is_quiet() {
+            self.process.say("error", &error.to_string());
+        }
+    }
+
     /// Says what came of it, to people.
     pub(crate) fn tell(&mut self, text: &str) {
         match self.options.messages {
             messages::Format::Text => self.process.tell(text),
+            messages::Format::Json if text.is_empty() => {}
             messages::Format::Json => self.options.messages.info(self.process, text),
         }
     }
@@ -98,13 +107,10 @@ impl Session<'_, '_> {
     /// The same for a file that was written in a style of its own, which
     /// counts where nobody says otherwise.
     pub(crate) fn style_of(&mut self, format: Format, own: Style) -> Result<Style> {
-        let style = self.config()?.style(format)?;
-        let style = if style == Style::default() {
-            own
-        } else {
-            style
-        };
-        indented(style, self.options.indent)
+        let found = self.config()?;
+        let style = found.style(format)?;
+        let said = found.config.says_style(format);
+        indented(if said { style } else { own }, self.options.indent)
     }
 
     /// Whether results are looked at by a person who likes colours.

@@ -136,9 +136,7 @@ pub(crate) fn ask(
         };
         let error = error.with_exit_code(exit::GENERIC);
         session.warn(&error.to_string());
-        session
-            .process
-            .tell("Press enter to return to the editor, or Ctrl+C to exit.");
+        session.tell("Press enter to return to the editor, or Ctrl+C to exit.");
         if !line(&mut *session.process.stdin) {
             // Nobody is there to press a key.
             return Err(error.advise("nothing was changed"));

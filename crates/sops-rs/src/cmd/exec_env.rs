@@ -30,9 +30,10 @@ pub(crate) fn command(session: &mut Session<'_, '_>, given: &Given) -> Result<()
         given.switch(&flag::SAME_PROCESS),
     );
     if background && same_process {
-        return Err(conflict(
-            "--background and --same-process exclude one another",
-        ));
+        return Err(
+            conflict("--background and --same-process exclude one another")
+                .advise("leave one of them out"),
+        );
     }
     let input = Input::new(Some(cleaned(file)), None, None, None);
     let document =

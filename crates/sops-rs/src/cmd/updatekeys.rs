@@ -52,7 +52,7 @@ pub(crate) fn command(session: &mut Session<'_, '_>, given: &Given) -> Result<()
             Err(error) => {
                 summary.failed += 1;
                 if files.len() > 1 {
-                    session.process.say("error", &error.to_string());
+                    session.complain(error.clone());
                 }
                 last = Some(error);
             }
@@ -92,9 +92,7 @@ impl Summary {
             let parts: Vec<_> = parts
                 .map(|(count, what)| format!("{count} {what}"))
                 .collect();
-            session
-                .process
-                .tell(&format!("{files} files: {}", parts.join(", ")));
+            session.tell(&format!("{files} files: {}", parts.join(", ")));
         }
         match last {
             Some(error) if files == 1 => Err(error),
@@ -155,9 +153,7 @@ impl<'a> Update<'a> {
         let document = input.parse(session, &bytes)?;
         let diff = Diff::new(&document, &rule);
         if diff.is_empty() {
-            session
-                .process
-                .tell(&format!("File {name} already up to date"));
+            session.tell(&format!("File {name} already up to date"));
             return Ok(Done::Same);
         }
         if self.check {
@@ -165,9 +161,7 @@ impl<'a> Update<'a> {
                 .process
                 .print(format!("{}:\n", file.display()).as_bytes())?;
         } else {
-            session
-                .process
-                .tell(&format!("Syncing keys for file {name}"));
+            session.tell(&format!("Syncing keys for file {name}"));
         }
         let colours = session.colours();
         session.process.print(diff.text(colours).as_bytes())?;
@@ -175,7 +169,7 @@ impl<'a> Update<'a> {
             return Ok(Done::Differs);
         }
         if !self.yes && !confirmed(session, "Is this okay? (y/n):")? {
-            session.process.tell(&format!("File {name} left unchanged"));
+            session.tell(&format!("File {name} left unchanged"));
             return Ok(Done::Left);
         }
         let keys = session.keys(&self.opening)?;
@@ -190,9 +184,7 @@ impl<'a> Update<'a> {
             .and_then(|()| document.finish(&finish))
             .map_err(|error| input.error(session, error).with_exit_code(exit::GENERIC))?;
         Target::File(file.to_owned()).write(session, &changed)?;
-        session
-            .process
-            .tell(&format!("File {name} synced with new keys"));
+        session.tell(&format!("File {name} synced with new keys"));
         Ok(Done::Changed)
     }
 
@@ -215,7 +207,7 @@ pub(crate) fn confirmed(session: &mut Session<'_, '_>, question: &str) -> Result
             Some("n") => return Ok(false),
             Some(word) if !word.is_empty() && !word.contains([' ', '\t']) => {}
             _ => {
-                session.process.tell("");
+                session.tell("");
                 return Err(Error::new("no answer to the question")
                     .advise("answer y or n, or give --yes where nobody is there to ask"));
             }
@@ -237,6 +229,6 @@ fn answer(stdin: &mut dyn Read) -> Option<String> {
 /// Says how far it is, to a person, where it may take long.
 fn progress(session: &mut Session<'_, '_>, done: usize, all: usize) {
     if all >= 50 && done > 0 && done.is_multiple_of(50) && std::io::stderr().is_terminal() {
-        session.process.tell(&format!("{done} of {all} files"));
+        session.tell(&format!("{done} of {all} files"));
     }
 }

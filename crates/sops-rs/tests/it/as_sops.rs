@@ -5,7 +5,7 @@
 use crate::common::{Folder, encrypted, masked, sops, sops_rs};
 
 /// The files that each command line finds.
-fn folder() -> Folder {
+pub(crate) fn folder() -> Folder {
     let folder = Folder::new();
     folder.write("e.yaml", encrypted("yaml", "coll-nested"));
     folder.write("m.yaml", encrypted("yaml", "doc-multi"));
@@ -40,11 +40,11 @@ fn folder() -> Folder {
 
 /// Runs a table: a command line (words at single blanks, `_` for an empty
 /// word, `~` for a blank within one), or one with stdin behind `<`.
-fn same(table: &[&str]) {
+pub(crate) fn same(table: &[&str]) {
     same_with(table, &[]);
 }
 
-fn same_with(table: &[&str], vars: &[(&str, &str)]) {
+pub(crate) fn same_with(table: &[&str], vars: &[(&str, &str)]) {
     let Some(sops) = sops() else { return };
     let mut wrong = Vec::new();
     for line in table {

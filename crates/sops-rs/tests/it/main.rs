@@ -1,6 +1,7 @@
 //! What the program promises, beside Go sops and alone.
 
 mod as_sops;
+mod callers;
 mod check;
 #[cfg(all(feature = "aws", feature = "vault"))]
 mod clouds;
@@ -9,6 +10,7 @@ mod day;
 mod git;
 #[cfg(feature = "keyservice")]
 mod keyservice;
+mod messages;
 mod promises;
 #[cfg(all(feature = "aws", feature = "gcp", feature = "vault"))]
 mod publish;

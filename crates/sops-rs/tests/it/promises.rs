@@ -72,6 +72,51 @@ fn the_text_for_the_editor_is_private_and_gone_afterwards() {
     assert_eq!(fs::read_dir(folder.path().join("tmp")).unwrap().count(), 0);
 }
 
+/// `--indent` wins over the configuration, that over the file's own way, also
+/// where it says what is done anyway.
+#[test]
+fn who_decides_how_a_file_is_indented() {
+    for (format, name, text, config, two, four) in [
+        (
+            "yaml",
+            "s.yaml",
+            "a:\n  b: x\n",
+            "{yaml: {indent: 4}}",
+            "\n  b: ENC",
+            "\n    b: ENC",
+        ),
+        (
+            "json",
+            "s.json",
+            "{\"a\": 1}",
+            "{json: {indent: -1}}",
+            "\n  \"a\": ",
+            "\n\t\"a\": ",
+        ),
+    ] {
+        let folder = Folder::new();
+        folder.write(name, text);
+        folder
+            .run(&["--indent", "2", "encrypt", "-i", "--age", A, name])
+            .ok();
+        let set = |args: &[&str], path: &str| {
+            let args = [args, &["set", name, path, "\"y\""]].concat();
+            folder.run(&args).ok();
+            folder.read(name)
+        };
+        assert!(set(&[], "[\"c\"]").contains(two), "{format}: its own");
+        folder.write(".sops.yaml", format!("stores: {config}"));
+        assert!(
+            set(&[], "[\"d\"]").contains(four),
+            "{format}: the configuration's"
+        );
+        assert!(
+            set(&["--indent", "2"], "[\"e\"]").contains(two),
+            "{format}: the flag's"
+        );
+    }
+}
+
 /// Waits until something is so.
 fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
