@@ -30,4 +30,4 @@ struct Readme;
 pub use error::{Error, Result};
 pub use node::{Comments, Document, Kind, Mark, Node, NodeId, Properties, ScalarStyle};
 pub use parse::{Limits, parse, parse_first};
-pub use time::Timestamp;
+pub use time::{OutOfRange, Timestamp};

@@ -1,6 +1,9 @@
 //! Moments with a UTC offset, as Go's `time.Time` reads and prints them.
 
-use std::fmt;
+use std::{
+    fmt,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 /// A moment with its UTC offset and nanoseconds.
 ///
@@ -126,6 +129,44 @@ impl Timestamp {
             ..*self
         };
         seconds.to_string()
+    }
+}
+
+/// A time is outside of the years 0 to 9999.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OutOfRange;
+
+impl fmt::Display for OutOfRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the time is outside of the years 0 to 9999")
+    }
+}
+
+impl std::error::Error for OutOfRange {}
+
+/// The moment in UTC, to the nanosecond.
+///
+/// ```
+/// use std::time::{Duration, UNIX_EPOCH};
+/// use go_yaml::Timestamp;
+/// let time = Timestamp::try_from(UNIX_EPOCH - Duration::from_millis(1_500)).unwrap();
+/// assert_eq!(time.to_string(), "1969-12-31T23:59:58.5Z");
+/// ```
+impl TryFrom<SystemTime> for Timestamp {
+    type Error = OutOfRange;
+
+    fn try_from(time: SystemTime) -> Result<Self, OutOfRange> {
+        let nanoseconds = match time.duration_since(UNIX_EPOCH) {
+            Ok(since) => i128::try_from(since.as_nanos()).map_err(|_| OutOfRange)?,
+            Err(before) => -i128::try_from(before.duration().as_nanos()).map_err(|_| OutOfRange)?,
+        };
+        let seconds = nanoseconds.div_euclid(1_000_000_000);
+        let seconds = i64::try_from(seconds).map_err(|_| OutOfRange)?;
+        let moment = Timestamp::from_unix(seconds).ok_or(OutOfRange)?;
+        Ok(Timestamp {
+            nanosecond: nanoseconds.rem_euclid(1_000_000_000) as u32,
+            ..moment
+        })
     }
 }
 

@@ -3,10 +3,17 @@
 mod encrypted;
 mod readable;
 
+pub use encrypted::is_encrypted;
+
 use std::fmt;
 
 use crate::{
-    Format, Result, Style, decrypt::Outcome, encrypt, format, metadata::Metadata, tree::Tree,
+    Format, Result, Style,
+    decrypt::Outcome,
+    encrypt, format,
+    metadata::Metadata,
+    query::{self, Step},
+    tree::Tree,
 };
 
 /// The state of a document whose values are ciphertext.
@@ -95,6 +102,24 @@ impl<State> Document<State> {
         self.style
     }
 
+    /// The path of every value of the first document, in order, encrypted or
+    /// not: keys are readable in any file. Values are what is no mapping and no
+    /// list, and those of these that are empty. The `sops` block of a file is
+    /// no part of it.
+    ///
+    /// ```
+    /// use sops_core::{Document, Format, query::shown};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// let document = Document::parse(&file, Format::Yaml)?;
+    /// let paths = document.key_paths();
+    /// assert_eq!(shown(&paths[paths.len() - 1]), "stringData.password");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn key_paths(&self) -> Vec<Vec<Step>> {
+        self.tree.first().map(query::paths).unwrap_or_default()
+    }
+
     pub(crate) fn state(&self) -> &State {
         &self.state
     }
@@ -161,6 +186,7 @@ impl Document<Plain> {
     /// let bytes = document.to_bytes(Format::Dotenv, &Style::default()).unwrap();
     /// assert_eq!(bytes.as_slice(), b"A=1\n");
     /// ```
+    #[must_use]
     pub fn from_tree(tree: Tree, format: Format) -> Self {
         Document {
             format,

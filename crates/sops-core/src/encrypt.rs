@@ -1,6 +1,6 @@
 //! From plaintext to ciphertext.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use zeroize::Zeroizing;
 
@@ -134,18 +134,17 @@ pub(crate) fn new_metadata(format: Format, options: &EncryptOptions) -> Result<M
 
 /// The system's time in whole seconds.
 pub(crate) fn now() -> Result<Timestamp> {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|since| i64::try_from(since.as_secs()).ok())
-        .and_then(Timestamp::from_unix)
-        .ok_or_else(|| {
-            Error::new(
-                ErrorKind::Encrypt,
-                "the system's clock is set to an impossible time",
-            )
-            .advise("set the clock")
-        })
+    let now = Timestamp::try_from(SystemTime::now()).map_err(|_| {
+        Error::new(
+            ErrorKind::Encrypt,
+            "the system's clock is set to an impossible time",
+        )
+        .advise("set the clock")
+    })?;
+    Ok(Timestamp {
+        nanosecond: 0,
+        ..now
+    })
 }
 
 /// Encrypts a tree with this data key, and proves that what it wrote reads
@@ -224,7 +223,7 @@ pub(crate) fn check_keys(tree: &[Mapping], format: Format) -> Result<()> {
     for (key, _) in tree.iter().flat_map(Mapping::entries) {
         if format::is_reserved(key, format) {
             let mut shown = String::new();
-            push_printable(&mut shown, &key.to_utf8_lossy());
+            push_printable(&mut shown, &key.to_string_lossy());
             return Err(Error::new(
                 ErrorKind::AlreadyEncrypted,
                 "this top-level key is reserved for the metadata of sops",

@@ -84,6 +84,8 @@ pub enum ErrorKind {
     NotFound,
     /// A configuration (`.sops.yaml`) is not one, or says what cannot be done.
     Config,
+    /// The data does not fit the type that was asked for.
+    Deserialize,
 }
 
 impl fmt::Display for ErrorKind {
@@ -103,6 +105,7 @@ impl fmt::Display for ErrorKind {
             ErrorKind::Path => "path",
             ErrorKind::NotFound => "not-found",
             ErrorKind::Config => "configuration",
+            ErrorKind::Deserialize => "deserialize",
         })
     }
 }
@@ -196,31 +199,37 @@ impl Error {
     }
 
     /// What went wrong, without the place where.
+    #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
     /// The kind of failure.
+    #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
     /// The file, if the caller named it.
+    #[must_use]
     pub fn file(&self) -> Option<&str> {
         self.0.file.as_deref()
     }
 
     /// The line, counted from 1.
+    #[must_use]
     pub fn line(&self) -> Option<u32> {
         self.0.line
     }
 
     /// The path of the key whose value failed, as in `data.password`.
+    #[must_use]
     pub fn key_path(&self) -> Option<&str> {
         self.0.key_path.as_deref()
     }
 
     /// What a person can do about it.
+    #[must_use]
     pub fn advice(&self) -> Option<&str> {
         self.0.advice.as_deref()
     }
@@ -247,6 +256,7 @@ impl Error {
 
     /// For [`ErrorKind::DataKey`]: what was tried, and where keys were looked
     /// for.
+    #[must_use]
     pub fn report(&self) -> Option<&Report> {
         self.0.report.as_ref()
     }

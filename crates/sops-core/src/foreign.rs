@@ -33,6 +33,7 @@ pub enum Foreign {
 
 impl Foreign {
     /// Looks at the start of a file, and for conflict markers in all of it.
+    #[must_use]
     pub fn recognise(bytes: &[u8]) -> Option<Self> {
         let start = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
         for (sign, foreign) in [
@@ -64,6 +65,7 @@ impl Foreign {
     }
 
     /// What a person can do.
+    #[must_use]
     pub fn advice(&self) -> &'static str {
         match self {
             Foreign::Conflict { .. } => {

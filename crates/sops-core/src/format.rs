@@ -12,7 +12,7 @@ mod texts;
 mod write;
 pub(crate) mod yaml;
 
-use std::{fmt, path::Path};
+use std::{fmt, path::Path, str::FromStr};
 
 pub(crate) use read::{read_encrypted, read_plain};
 pub use style::Style;
@@ -67,26 +67,17 @@ impl Format {
         .map_or(Format::Binary, |(_, format)| format)
     }
 
-    /// The format of this name, as `--input-type` takes it.
-    ///
-    /// ```
-    /// use sops_core::Format;
-    /// assert_eq!(Format::from_name("dotenv"), Some(Format::Dotenv));
-    /// assert_eq!(Format::from_name("YAML"), None);
-    /// ```
-    pub fn from_name(name: &str) -> Option<Self> {
-        [
-            Format::Yaml,
-            Format::Json,
-            Format::Dotenv,
-            Format::Ini,
-            Format::Binary,
-        ]
-        .into_iter()
-        .find(|format| format.name() == name)
-    }
+    /// All formats.
+    pub const ALL: [Format; 5] = [
+        Format::Yaml,
+        Format::Json,
+        Format::Dotenv,
+        Format::Ini,
+        Format::Binary,
+    ];
 
     /// Its name, as `--input-type` takes it.
+    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Format::Yaml => "yaml",
@@ -116,6 +107,29 @@ impl fmt::Display for Format {
     }
 }
 
+/// The format of this [name](Format::name).
+///
+/// ```
+/// use sops_core::Format;
+/// assert_eq!("dotenv".parse(), Ok(Format::Dotenv));
+/// let error = "YAML".parse::<Format>().unwrap_err();
+/// assert_eq!(error.to_string(), "not one of the formats yaml, json, dotenv, ini and binary");
+/// ```
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(name: &str) -> std::result::Result<Self, UnknownFormat> {
+        let mut all = Format::ALL.into_iter();
+        all.find(|format| format.name() == name)
+            .ok_or(UnknownFormat)
+    }
+}
+
+/// A text is not the name of a [`Format`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("not one of the formats yaml, json, dotenv, ini and binary")]
+pub struct UnknownFormat;
+
 /// The key that nested metadata stands under.
 const METADATA: &str = "sops";
 
@@ -126,6 +140,12 @@ pub(crate) fn is_reserved(key: &Text, format: Format) -> bool {
         Format::Dotenv => dotenv::is_reserved(key),
         _ => key.as_bytes() == METADATA.as_bytes(),
     }
+}
+
+/// Whether this top-level key is the section of an INI file for keys that have
+/// none.
+pub(crate) fn is_without_section(key: &Text, format: Format) -> bool {
+    format == Format::Ini && key.as_bytes() == ini::DEFAULT_SECTION
 }
 
 /// The error for a file without metadata.

@@ -225,7 +225,31 @@ impl Keyring {
 
     /// Forgets failures that were remembered, so that the next attempt is made
     /// anew: commands that failed, passphrases that were wrong, servers that
-    /// did not answer. For programs that run long.
+    /// did not answer. For programs that run long; one that ends soon asks
+    /// nobody twice. Places that were read when they were added are not read
+    /// again.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicBool, Ordering};
+    /// use sops_core::{Document, Format, Keyring, age::Callbacks, keys::Found};
+    ///
+    /// static IS_UP: AtomicBool = AtomicBool::new(false);
+    /// let callbacks = Callbacks::none().run(|_command| match IS_UP.load(Ordering::SeqCst) {
+    ///     true => Ok(std::fs::read("examples/age.txt").unwrap().into()),
+    ///     false => Err(Found::CommandFailed { code: Some(1) }),
+    /// });
+    /// let variable = |name: &str| (name == "SOPS_AGE_KEY_CMD").then(|| "print-key".into());
+    /// let keyring = Keyring::from_vars(variable, callbacks);
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// let document = Document::parse(&file, Format::Yaml)?;
+    /// assert!(!keyring.can_open(&document));
+    /// IS_UP.store(true, Ordering::SeqCst);
+    /// assert!(!keyring.can_open(&document));
+    /// keyring.forget_failures();
+    /// assert!(keyring.can_open(&document));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn forget_failures(&self) {
         self.services.iter().for_each(|s| s.forget_failures());
     }

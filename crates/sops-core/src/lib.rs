@@ -198,9 +198,12 @@
 //! [`Zeroizing`](https://docs.rs/zeroize) bytes. Every bound on hostile input
 //! is in [`limits`].
 
+#![warn(clippy::must_use_candidate, clippy::missing_errors_doc)]
+
 pub mod age;
 pub mod cipher;
 pub mod config;
+mod de;
 mod decrypt;
 mod document;
 mod editing;
@@ -225,11 +228,11 @@ pub mod tree;
 mod walk;
 mod warning;
 
-pub use document::{Document, Encrypted, Plain, Readable, Unverified};
+pub use document::{Document, Encrypted, Plain, Readable, Unverified, is_encrypted};
 pub use editing::{Editing, Finish, Keyed, Rekeying, Wanted};
 pub use encrypt::EncryptOptions;
 pub use error::{Error, ErrorKind, Result};
-pub use format::{Format, Style};
+pub use format::{Format, Style, UnknownFormat};
 pub use go_yaml::Timestamp;
 pub use keyring::{Keyring, Opening};
 pub use placeholder::{Placeholders, Slot};

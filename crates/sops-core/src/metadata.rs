@@ -85,6 +85,7 @@ impl Default for Rule {
 
 impl Rule {
     /// The name of the metadata field that holds this rule, and its text.
+    #[must_use]
     pub fn field(&self) -> (&'static str, &str) {
         match self {
             Rule::UnencryptedSuffix(text) => ("unencrypted_suffix", text),

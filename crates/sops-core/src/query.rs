@@ -6,7 +6,7 @@ use go_yaml::number;
 
 use crate::{
     Error, ErrorKind, Result,
-    format::json,
+    format::{self, Format, json},
     shown::push_printable,
     tree::{ListItem, Mapping, Text, Value},
 };
@@ -88,7 +88,13 @@ pub fn parse_path(path: &str) -> Result<Vec<Step>> {
 }
 
 /// A path as messages show it: `data.list[2].password`.
-pub(crate) fn shown(path: &[Step]) -> String {
+///
+/// ```
+/// use sops_core::query::shown;
+/// assert_eq!(shown(&["data".into(), "list".into(), 2.into()]), "data.list[2]");
+/// ```
+#[must_use]
+pub fn shown(path: &[Step]) -> String {
     let mut shown = String::new();
     for step in path {
         match step {
@@ -149,6 +155,40 @@ fn has_key_twice(value: &Value) -> bool {
     }
 }
 
+/// The path of every value that is no mapping and no list, and of those that
+/// are empty.
+pub(crate) fn paths(document: &Mapping) -> Vec<Vec<Step>> {
+    fn mapping(mapping: &Mapping, path: &mut Vec<Step>, found: &mut Vec<Vec<Step>>) {
+        for (key, inner) in mapping.entries() {
+            path.push(Step::Key(key.to_string_lossy().into_owned()));
+            value(inner, path, found);
+            path.pop();
+        }
+    }
+    fn value(value_here: &Value, path: &mut Vec<Step>, found: &mut Vec<Vec<Step>>) {
+        let before = found.len();
+        match value_here {
+            Value::Mapping(inner) => mapping(inner, path, found),
+            Value::List(list) => {
+                for (at, item) in list.items.iter().enumerate() {
+                    if let ListItem::Value(inner) = item {
+                        path.push(Step::Index(at));
+                        value(inner, path, found);
+                        path.pop();
+                    }
+                }
+            }
+            _ => {}
+        }
+        if found.len() == before {
+            found.push(path.clone());
+        }
+    }
+    let mut found = Vec::new();
+    mapping(document, &mut Vec::new(), &mut found);
+    found
+}
+
 /// The value that stands at a path.
 ///
 /// # Errors
@@ -181,17 +221,34 @@ pub(crate) fn find<'a>(document: &'a Mapping, path: &[Step]) -> Result<&'a Value
     found.ok_or_else(|| Error::new(ErrorKind::Path, "the path is empty"))
 }
 
-/// Every scalar of a mapping with its path: keys and places joined with dots.
+/// Every scalar of a document with its path: keys and places joined with dots.
 /// Ints of JSON files were floats to those who flatten with Go.
-pub(crate) fn flatten(mapping: &Mapping, json_numbers: bool) -> Vec<(String, Text)> {
+pub(crate) fn flatten(document: &Mapping, format: Format) -> Vec<(String, Text)> {
+    let json_numbers = matches!(format, Format::Json | Format::Binary);
     let mut out = Vec::new();
-    for (key, value) in mapping.entries() {
-        flatten_value(
-            key.to_utf8_lossy().into_owned(),
-            value,
-            json_numbers,
-            &mut out,
-        );
+    let sections: HashSet<&[u8]> = match format {
+        Format::Ini => document
+            .entries()
+            .skip(1)
+            .map(|(name, _)| name.as_bytes())
+            .collect(),
+        _ => HashSet::new(),
+    };
+    let mut flatten_into = |key: &Text, value: &Value| {
+        let path = key.to_string_lossy().into_owned();
+        flatten_value(path, value, json_numbers, &mut out);
+    };
+    for (key, value) in document.entries() {
+        match value {
+            Value::Mapping(section) if format::is_without_section(key, format) => {
+                for (key, value) in section.entries() {
+                    if !sections.contains(key.as_bytes()) {
+                        flatten_into(key, value);
+                    }
+                }
+            }
+            _ => flatten_into(key, value),
+        }
     }
     out
 }
@@ -200,7 +257,12 @@ fn flatten_value(path: String, value: &Value, json: bool, out: &mut Vec<(String,
     let text: Text = match value {
         Value::Mapping(mapping) => {
             for (key, value) in mapping.entries() {
-                flatten_value(format!("{path}.{}", key.to_utf8_lossy()), value, json, out);
+                flatten_value(
+                    format!("{path}.{}", key.to_string_lossy()),
+                    value,
+                    json,
+                    out,
+                );
             }
             return;
         }
@@ -266,6 +328,36 @@ mod tests {
             ),
         ] {
             assert_eq!(parse_path(path).unwrap_err().to_string(), message, "{path}");
+        }
+    }
+
+    /// As the Terraform provider's own reader of INI.
+    #[test]
+    fn ini_keys_without_a_section_are_flat() {
+        let text = "a = 1\nDEFAULT = 2\nb = 3\n[b]\n[c]\na = 4\n";
+        let document = crate::Document::parse_plain(text.as_bytes(), Format::Ini).unwrap();
+        let flat = document.flatten();
+        let flat: Vec<_> = flat
+            .iter()
+            .map(|(k, v)| (&**k, v.as_str().unwrap()))
+            .collect();
+        assert_eq!(flat, [("a", "1"), ("DEFAULT", "2"), ("c.a", "4")]);
+        let yaml = crate::Document::parse_plain(b"DEFAULT: {a: 1}", Format::Yaml).unwrap();
+        assert_eq!(yaml.flatten()[0].0, "DEFAULT.a");
+    }
+
+    #[test]
+    fn paths_of_all_values() {
+        let text = "a: {b: x, c: [1, {}, [2]]}\n# d\ne: []\n---\nf: 1\n";
+        let document = crate::Document::parse_plain(text.as_bytes(), Format::Yaml).unwrap();
+        let paths: Vec<_> = document
+            .key_paths()
+            .iter()
+            .map(|path| shown(path))
+            .collect();
+        assert_eq!(paths, ["a.b", "a.c[0]", "a.c[1]", "a.c[2][0]", "e"]);
+        for path in document.key_paths() {
+            assert!(document.get(&path).is_ok());
         }
     }
 

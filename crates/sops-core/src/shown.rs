@@ -134,7 +134,7 @@ pub(crate) fn key_path(keys: &[&Text]) -> String {
         if i > 0 {
             shown.push('.');
         }
-        push_printable(&mut shown, &key.to_utf8_lossy());
+        push_printable(&mut shown, &key.to_string_lossy());
     }
     shown
 }

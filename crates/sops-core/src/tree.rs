@@ -16,18 +16,26 @@ pub struct Text(Vec<u8>);
 
 impl Text {
     /// The bytes.
+    #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
     /// The text, if it is UTF-8.
+    #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()
     }
 
     /// The text as UTF-8 the way Go converts it: each byte that is not part
     /// of a character becomes U+FFFD.
-    pub(crate) fn to_utf8_lossy(&self) -> Cow<'_, str> {
+    ///
+    /// ```
+    /// use sops_core::tree::Text;
+    /// assert_eq!(Text::from(b"a\xff\xfe".as_slice()).to_string_lossy(), "a\u{fffd}\u{fffd}");
+    /// ```
+    #[must_use]
+    pub fn to_string_lossy(&self) -> Cow<'_, str> {
         lossy(&self.0)
     }
 
@@ -36,12 +44,29 @@ impl Text {
         std::mem::take(&mut self.0)
     }
 
+    /// The text, no longer wiped when dropped.
+    ///
+    /// ```
+    /// use sops_core::tree::Text;
+    /// assert_eq!(Text::from("x").into_string().unwrap(), "x");
+    /// assert!(Text::from(b"\xff".as_slice()).into_string().is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Gives the text back where it is not UTF-8.
+    pub fn into_string(self) -> Result<String, Text> {
+        String::from_utf8(self.into_bytes()).map_err(|error| error.into_bytes().into())
+    }
+
     /// Length in bytes.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether there are no bytes.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -138,6 +163,7 @@ pub enum Value {
 
 impl Value {
     /// What kind of value this is, in words for messages.
+    #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Value::Null => "null",
@@ -151,6 +177,20 @@ impl Value {
         }
     }
 
+    /// The text, if this is a string, of whatever bytes.
+    ///
+    /// ```
+    /// use sops_core::tree::Value;
+    /// assert_eq!(Value::from("x").as_text().unwrap().as_bytes(), b"x");
+    /// ```
+    #[must_use]
+    pub fn as_text(&self) -> Option<&Text> {
+        match self {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// The text, if this is a string of UTF-8.
     ///
     /// ```
@@ -158,6 +198,7 @@ impl Value {
     /// assert_eq!(Value::from("x").as_str(), Some("x"));
     /// assert_eq!(Value::Int(1).as_str(), None);
     /// ```
+    #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Value::String(text) => text.as_str(),
@@ -166,6 +207,7 @@ impl Value {
     }
 
     /// The boolean, if this is one.
+    #[must_use]
     pub fn as_bool(&self) -> Option<bool> {
         match self {
             Value::Bool(bool) => Some(*bool),
@@ -174,6 +216,7 @@ impl Value {
     }
 
     /// The integer, if this is one.
+    #[must_use]
     pub fn as_i64(&self) -> Option<i64> {
         match self {
             Value::Int(int) => Some(*int),
@@ -188,6 +231,7 @@ impl Value {
     /// assert_eq!(Value::Int(1).as_f64(), Some(1.0));
     /// assert_eq!(Value::from("1").as_f64(), None);
     /// ```
+    #[must_use]
     pub fn as_f64(&self) -> Option<f64> {
         match self {
             Value::Int(int) => Some(*int as f64),
@@ -196,7 +240,23 @@ impl Value {
         }
     }
 
+    /// The moment, if this is one.
+    #[must_use]
+    pub fn as_time(&self) -> Option<Timestamp> {
+        match self {
+            Value::Time(time) => Some(*time),
+            _ => None,
+        }
+    }
+
+    /// Whether this is null.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        matches!(self, Value::Null)
+    }
+
     /// The list, if this is one.
+    #[must_use]
     pub fn as_list(&self) -> Option<&List> {
         match self {
             Value::List(list) => Some(list),
@@ -205,6 +265,7 @@ impl Value {
     }
 
     /// The mapping, if this is one.
+    #[must_use]
     pub fn as_mapping(&self) -> Option<&Mapping> {
         match self {
             Value::Mapping(mapping) => Some(mapping),
@@ -330,6 +391,7 @@ impl Mapping {
     /// let keys: Vec<_> = mapping.entries().filter_map(|(k, _)| k.as_str()).collect();
     /// assert_eq!(keys, ["a"]);
     /// ```
+    #[must_use]
     pub fn entries(&self) -> impl DoubleEndedIterator<Item = (&Text, &Value)> {
         self.items.iter().filter_map(|item| match item {
             MappingItem::Entry { key, value } => Some((key, value)),

@@ -46,11 +46,13 @@ impl Warning {
     }
 
     /// The kind.
+    #[must_use]
     pub fn kind(&self) -> WarningKind {
         self.kind
     }
 
     /// Where: the key path of the value, or of what the comment stands in.
+    #[must_use]
     pub fn key_path(&self) -> &str {
         &self.key_path
     }

@@ -12,10 +12,10 @@ pub type Result<T> = std::result::Result<T, Error>;
 ///
 /// [`fmt::Display`] prints a headline, the causes indented below it, and at
 /// last the advice. Never holds a value from a file, encrypted or not.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Error(Box<Inner>);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 struct Inner {
     headline: String,
     causes: Vec<String>,
@@ -24,19 +24,8 @@ struct Inner {
     quiet: bool,
     kind: &'static str,
     file: Option<String>,
-    /// What the library says of its error, for programs.
-    data: Option<Data>,
-}
-
-/// The parts of an error of the library.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Data {
-    kind: String,
-    message: String,
-    causes: Vec<String>,
-    line: Option<u32>,
-    key_path: Option<String>,
-    report: Option<Value>,
+    /// The error of the library that it is, for programs.
+    core: Option<sops_core::Error>,
 }
 
 impl Error {
@@ -50,7 +39,7 @@ impl Error {
             quiet: false,
             kind: "other",
             file: None,
-            data: None,
+            core: None,
         }))
     }
 
@@ -147,17 +136,24 @@ impl Error {
     /// `decrypt --error-format json`, see [`decrypt`](crate::cmd::decrypt).
     pub fn to_json(&self) -> Value {
         let error = &*self.0;
-        let data = error.data.as_ref();
+        let core = error.core.as_ref();
+        let report = core.and_then(sops_core::Error::report);
+        let causes = core.map_or(error.causes.clone(), |core| {
+            let mut causes = core.causes();
+            // It has a field of its own.
+            causes.truncate(causes.len() - usize::from(report.is_some()));
+            causes
+        });
         json!({
-            "kind": data.map_or(error.kind, |data| &data.kind),
-            "message": data.map_or(&error.headline, |data| &data.message),
-            "causes": data.map_or(&error.causes, |data| &data.causes),
+            "kind": core.map_or(error.kind.to_owned(), |core| core.kind().to_string()),
+            "message": core.map_or(error.headline.as_str(), sops_core::Error::message),
+            "causes": causes,
             "file": error.file,
-            "line": data.and_then(|data| data.line),
-            "key_path": data.and_then(|data| data.key_path.as_deref()),
+            "line": core.and_then(sops_core::Error::line),
+            "key_path": core.and_then(sops_core::Error::key_path),
             "advice": error.advice,
             "exit_code": error.exit_code,
-            "report": data.and_then(|data| data.report.as_ref()),
+            "report": report.and_then(|report| serde_json::to_value(report).ok()),
         })
     }
 
@@ -191,33 +187,12 @@ impl Error {
     /// told without users and without keys that are not for the file.
     pub fn of_core(error: sops_core::Error, shown: bool) -> Self {
         let error = if shown { error.redacted() } else { error };
-        let mut own = Error::new(error.to_string());
-        let mut source = std::error::Error::source(&error);
-        while let Some(cause) = source {
-            own = own.because(cause.to_string());
-            source = cause.source();
-        }
-        own.0.data = Some(Data {
-            kind: error.kind().to_string(),
-            message: error.message().into(),
-            causes: own.0.causes.clone(),
-            line: error.line(),
-            key_path: error.key_path().map(Into::into),
-            report: error
-                .report()
-                .and_then(|report| serde_json::to_value(report).ok()),
-        });
-        if let Some(report) = error.report() {
-            // Its last line is the advice, which comes last here as well.
-            let text = report.to_string();
-            let (text, _) = text.rsplit_once('\n').unwrap_or((&text, ""));
-            return own.because(text).advise(report.advice());
-        }
-        own.advise(
-            error
-                .advice()
-                .unwrap_or("mend the file, or restore it from version control"),
-        )
+        let advice = error.advice();
+        let mut own = Error::new(error.to_string())
+            .advise(advice.unwrap_or("mend the file, or restore it from version control"));
+        own.0.causes = error.causes();
+        own.0.core = Some(error);
+        own
     }
 }
 
@@ -236,6 +211,17 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// Errors are the same that say the same, to people and to programs.
+impl PartialEq for Error {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_quiet() == other.is_quiet()
+            && self.to_string() == other.to_string()
+            && self.to_json() == other.to_json()
+    }
+}
+
+impl Eq for Error {}
 
 fn push_indented(text: &mut String, block: &str) {
     for line in block.lines() {

@@ -97,12 +97,8 @@ fn missing<'r>(report: &Report, closed: impl Iterator<Item = &'r RecipientReport
 
 /// Whether variables were looked at: only then is it of use to set one.
 fn reads_variables(report: &Report) -> bool {
-    let variable = |place: &Place| match &place.location {
-        Location::Variable { .. } | Location::Command { .. } => true,
-        Location::File { variable, .. } => variable.is_some(),
-        _ => false,
-    };
-    report.places().iter().any(variable)
+    let mut places = report.places().iter();
+    places.any(|place| place.location.variable().is_some())
 }
 
 /// What to do about a place that was meant to have an identity and has none.
@@ -222,13 +218,8 @@ fn repair(Place { location, found }: &Place, ssh: bool, environment: bool) -> Op
 
 /// The variable of a place, or the place itself.
 fn variable(location: &Location) -> String {
-    match location {
-        Location::Variable { variable }
-        | Location::Command { variable, .. }
-        | Location::File {
-            variable: Some(variable),
-            ..
-        } => variable.to_string(),
-        other => other.to_string(),
+    match location.variable() {
+        Some(variable) => variable.to_owned(),
+        None => location.to_string(),
     }
 }

@@ -38,6 +38,7 @@ pub struct Callbacks {
 
 impl Callbacks {
     /// Neither prompts nor commands.
+    #[must_use]
     pub fn none() -> Self {
         Self::default()
     }
@@ -112,12 +113,14 @@ impl KeyCommand<'_> {
     }
 
     /// Its arguments. They may be secret.
+    #[must_use]
     pub fn args(&self) -> &[String] {
         self.words.get(1..).unwrap_or_default()
     }
 
     /// The recipient that an identity is wanted for: to be the value of
     /// `SOPS_AGE_RECIPIENT`.
+    #[must_use]
     pub fn recipient(&self) -> &str {
         self.recipient
     }

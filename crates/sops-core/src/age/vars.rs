@@ -38,6 +38,7 @@ impl Keyring {
     }
 
     /// [`Keyring::from_vars`] with the environment of this process.
+    #[must_use]
     pub fn from_env(callbacks: Callbacks) -> Self {
         Self::from_vars(|name| env::var_os(name), callbacks)
     }

@@ -31,6 +31,7 @@ impl<'a> Sealed<'a> {
     /// assert!(Sealed::parse(b"ENC[AES256_GCM,data:,iv:eA==,tag:eA==,type:str]").is_none());
     /// assert!(Sealed::parse(b"ENC[AES256_GCM,data:eA==,iv:eA==,tag:eA==,type:str]x").is_none());
     /// ```
+    #[must_use]
     pub fn parse(text: &'a [u8]) -> Option<Self> {
         let rest = text.strip_prefix(PREFIX)?.strip_suffix(b"]")?;
         if rest.contains(&b'\n') {

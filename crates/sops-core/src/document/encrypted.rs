@@ -1,7 +1,7 @@
 //! What can be done with a file that is still encrypted.
 
 use crate::{
-    Document, Encrypted, Format, Keyring, Plain, Result, Unverified,
+    Document, Encrypted, ErrorKind, Format, Keyring, Plain, Result, Unverified,
     decrypt::{self, Outcome},
     format,
     keys::{DataKey, Recipient, WrappedKey},
@@ -9,8 +9,42 @@ use crate::{
     tree::Tree,
 };
 
+/// Whether a file is encrypted, as `sops filestatus` tells (sops-cli §3): it
+/// has a `sops` block with a MAC and a version. Takes no key, and proves
+/// nothing.
+///
+/// ```
+/// use sops_core::{Format, is_encrypted};
+/// # let file = std::fs::read("examples/secret.enc.yaml")?;
+/// assert!(is_encrypted(&file, Format::Yaml)?);
+/// assert!(!is_encrypted(b"password: x\n", Format::Yaml)?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`Document::parse`], but for `NotEncrypted`.
+pub fn is_encrypted(bytes: &[u8], format: Format) -> Result<bool> {
+    match Document::parse(bytes, format) {
+        Ok(document) => {
+            let metadata = document.metadata();
+            Ok(!metadata.version.is_empty() && !metadata.mac.is_empty())
+        }
+        Err(error) if error.kind() == ErrorKind::NotEncrypted => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 impl Document<Encrypted> {
     /// Reads an encrypted file.
+    ///
+    /// ```
+    /// use sops_core::{Document, Format};
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// let document = Document::parse(&file, Format::Yaml)?;
+    /// assert_eq!(document.metadata().version, "3.13.2");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -28,6 +62,7 @@ impl Document<Encrypted> {
     }
 
     /// The `sops` block.
+    #[must_use]
     pub fn metadata(&self) -> &Metadata {
         &self.state.metadata
     }

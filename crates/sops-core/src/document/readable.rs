@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use crate::{
-    Document, Format, Readable, Result, Style, format,
+    Document, Format, Readable, Result, Style, de, format,
     query::{self, Step},
     tree::{Mapping, Text, Value},
     warning::Warning,
@@ -38,6 +38,59 @@ impl<State: Readable> Document<State> {
     /// hold a value.
     pub fn to_bytes(&self, format: Format, style: &Style) -> Result<Zeroizing<Vec<u8>>> {
         format::write_plain(&self.tree, format, style)
+    }
+
+    /// The first document as a value of a type of yours, by serde. Texts can
+    /// be borrowed (`&str`), and are then wiped with the document.
+    ///
+    /// Dotenv and INI know texts only: what a type asks for there (a number,
+    /// `true`) is read from the text. INI keys before any section stand under
+    /// `DEFAULT`, as in the JSON that sops makes of them; a binary file is a
+    /// mapping with `data`. Moments are texts of RFC 3339.
+    ///
+    /// ```
+    /// use sops_core::{Document, Format};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Database<'a> {
+    ///     user: &'a str,
+    ///     port: u16,
+    /// }
+    ///
+    /// let document = Document::parse_plain(b"user: alice\nport: 5432\n", Format::Yaml)?;
+    /// let database: Database<'_> = document.deserialize()?;
+    /// assert_eq!((database.user, database.port), ("alice", 5432));
+    ///
+    /// let document = Document::parse_plain(b"user: alice\nport: high\n", Format::Yaml)?;
+    /// let error = document.deserialize::<Database<'_>>().err().unwrap();
+    /// assert_eq!(error.to_string(), "port: expected u16, found a string");
+    /// # Ok::<(), sops_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Deserialize`](crate::ErrorKind::Deserialize) with the key
+    /// path, and never a value, nor what a type of yours says of one: that may
+    /// quote it.
+    pub fn deserialize<'de, T: serde::Deserialize<'de>>(&'de self) -> Result<T> {
+        de::from_document(format::first_document(&self.tree)?, self.format)
+    }
+
+    /// As [`deserialize`](Self::deserialize), of the value at a path.
+    ///
+    /// ```
+    /// use sops_core::{Document, Format};
+    /// let document = Document::parse_plain(b"a: {b: [1, 2]}", Format::Yaml)?;
+    /// let list: Vec<u8> = document.deserialize_at(&["a".into(), "b".into()])?;
+    /// assert_eq!(list, [1, 2]);
+    /// # Ok::<(), sops_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`deserialize`](Self::deserialize) and [`get`](Self::get).
+    pub fn deserialize_at<'de, T: serde::Deserialize<'de>>(&'de self, path: &[Step]) -> Result<T> {
+        de::from_value(self.get(path)?, path, self.format)
     }
 
     /// The value at a path of the first document.
@@ -79,7 +132,12 @@ impl<State: Readable> Document<State> {
     /// provider for sops flattens it: keys and places in lists joined with
     /// dots, null as `null`, numbers as Go's `fmt.Sprint` prints them (a
     /// number of a JSON file is a float there). Empty mappings and lists yield
-    /// nothing.
+    /// nothing. Keys of an INI file that stand before any section have no
+    /// section in front; where one of them has the name of a section, the
+    /// section counts.
+    ///
+    /// A binary file has its one value under `data`, as in sops; the
+    /// provider's format `raw` has none.
     ///
     /// ```
     /// use sops_core::{Document, Format};
@@ -87,12 +145,16 @@ impl<State: Readable> Document<State> {
     /// let flat = Document::parse_plain(json, Format::Json).unwrap().flatten();
     /// let flat: Vec<_> = flat.iter().map(|(k, v)| (k.as_str(), v.as_str().unwrap())).collect();
     /// assert_eq!(flat, [("a.b.0", "1e+06"), ("a.b.1", "null")]);
+    ///
+    /// let ini = b"top = 1\n[db]\nuser = alice\n";
+    /// let flat = Document::parse_plain(ini, Format::Ini).unwrap().flatten();
+    /// let keys: Vec<_> = flat.iter().map(|(key, _)| key.as_str()).collect();
+    /// assert_eq!(keys, ["top", "db.user"]);
     /// ```
     pub fn flatten(&self) -> Vec<(String, Text)> {
-        let json = matches!(self.format, Format::Json | Format::Binary);
         self.tree
             .first()
-            .map(|document| query::flatten(document, json))
+            .map(|document| query::flatten(document, self.format))
             .unwrap_or_default()
     }
 }

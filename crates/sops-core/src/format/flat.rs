@@ -17,7 +17,7 @@ const LIST: &str = "__list_";
 pub(crate) fn flatten(metadata: &Mapping) -> Vec<(String, Text)> {
     let mut lines = Vec::new();
     for (key, value) in metadata.entries() {
-        flatten_into(key.to_utf8_lossy().into_owned(), value, &mut lines);
+        flatten_into(key.to_string_lossy().into_owned(), value, &mut lines);
     }
     lines
 }
@@ -27,7 +27,7 @@ fn flatten_into(path: String, value: &Value, lines: &mut Vec<(String, Text)>) {
     let text = match value {
         Value::Mapping(mapping) => {
             for (key, value) in mapping.entries() {
-                let path = format!("{path}{MAP}{}", key.to_utf8_lossy());
+                let path = format!("{path}{MAP}{}", key.to_string_lossy());
                 flatten_into(path, value, lines);
             }
             return;

@@ -15,7 +15,7 @@ use crate::{
 
 /// The section of keys that stand before any section header. It always
 /// exists.
-const DEFAULT_SECTION: &[u8] = b"DEFAULT";
+pub(super) const DEFAULT_SECTION: &[u8] = b"DEFAULT";
 
 /// Every sign that starts a comment, on its own line or behind a value.
 const COMMENT: &[u8] = b"#;";
@@ -55,13 +55,13 @@ pub(crate) fn flatten_metadata(metadata: &Mapping) -> Mapping {
 }
 
 fn escape(text: &Text) -> Text {
-    text.to_utf8_lossy().replace('\n', r"\n").into()
+    text.to_string_lossy().replace('\n', r"\n").into()
 }
 
 /// `\n` of two characters becomes a newline. Armor, which knows no backslash,
 /// was escaped twice by some releases.
 fn unescape(text: &Text) -> Text {
-    let text = text.to_utf8_lossy();
+    let text = text.to_string_lossy();
     if text.starts_with("-----BEGIN") {
         return text.replace(r"\\n", "\n").replace(r"\n", "\n").into();
     }

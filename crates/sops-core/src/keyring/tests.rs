@@ -36,7 +36,9 @@ impl KeyService for Fake {
         assert_eq!(effort, self.effort);
         self.asked.lock().unwrap().push(key.enc().to_owned());
         if key.enc().starts_with(self.word) {
-            Ok(Secret::from(vec![7; 32]))
+            // A share has a number besides.
+            let length = if key.enc().ends_with("share") { 33 } else { 32 };
+            Ok(Secret::from(vec![7; length]))
         } else {
             Err(self.fails.clone())
         }
@@ -194,6 +196,38 @@ fn what_is_damaged_is_not_asked_for_again() {
         .with(KeyKind::AwsKms, Effort::Network, KeyError::not_ours());
     assert!(world.keyring.open(&file(vec![vec![kms("k")]])).is_err());
     assert_eq!(world.asked(), ["k"]);
+}
+
+#[test]
+fn what_is_missing_is_what_would_help() {
+    let world = all();
+    let missing = |groups, threshold| {
+        let metadata = Metadata {
+            shamir_threshold: threshold,
+            ..file(groups)
+        };
+        let report = world.keyring.report(&metadata);
+        let missing = report.missing().map(|r| r.recipient.clone());
+        missing.collect::<Vec<_>>()
+    };
+    let good = || vec![pgp("good share")];
+    let bad = || vec![kms("k"), vault("v")];
+    let names = [
+        "arn:aws:kms:eu-west-1:1:key/a",
+        "https://v/v1/transit/keys/k",
+    ];
+    assert!(missing(vec![vec![pgp("good p")]], 0).is_empty());
+    assert_eq!(missing(vec![bad()], 0), names);
+    assert_eq!(missing(vec![good(), bad()], 0), names);
+    assert!(missing(vec![good(), bad(), good()], 2).is_empty());
+
+    let damaged = KeyError::new(Reason::Damaged, "cut").named("cut");
+    let world = World::new().with(KeyKind::AwsKms, Effort::AtHand, damaged);
+    let report = world.keyring.report(&file(vec![vec![kms("k"), pgp("p")]]));
+    assert_eq!(
+        report.missing().map(|r| r.kind).collect::<Vec<_>>(),
+        [KeyKind::Pgp]
+    );
 }
 
 #[test]

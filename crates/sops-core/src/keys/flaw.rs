@@ -57,6 +57,18 @@ pub enum Flaw {
     TooLarge,
 }
 
+impl Flaw {
+    /// The variable that takes the path of such a key.
+    pub(crate) fn variable(self) -> Option<&'static str> {
+        match self {
+            Flaw::SshKey => Some("SOPS_AGE_SSH_PRIVATE_KEY_FILE"),
+            Flaw::AgeIdentity => Some("SOPS_AGE_KEY_FILE"),
+            Flaw::PgpKey => Some("KSOPS_PGP_KEY_FILE"),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -80,14 +92,9 @@ impl fmt::Display for Flaw {
                 "an identity of an age plugin, which is not supported: a key file must not \
                  choose a program to run"
             }
-            Flaw::SshKey => {
-                "an SSH private key; name its file in SOPS_AGE_SSH_PRIVATE_KEY_FILE instead"
-            }
-            Flaw::AgeIdentity => {
-                "an age identity, where an SSH private key belongs; name its file in \
-                 SOPS_AGE_KEY_FILE instead"
-            }
-            Flaw::PgpKey => "an OpenPGP key, where an age identity belongs; name its file in KSOPS_PGP_KEY_FILE instead",
+            Flaw::SshKey => "an SSH private key",
+            Flaw::AgeIdentity => "an age identity, where an SSH private key belongs",
+            Flaw::PgpKey => "an OpenPGP key, where an age identity belongs",
             Flaw::NotSsh => "not an SSH private key",
             Flaw::SshDamaged => "a damaged SSH private key",
             Flaw::SshKind => "an SSH key of a kind that age cannot use; only ed25519 and RSA work",

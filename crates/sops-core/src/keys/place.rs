@@ -66,6 +66,18 @@ pub enum Location {
     },
 }
 
+impl Location {
+    /// The environment variable that it is, or that names it.
+    #[must_use]
+    pub fn variable(&self) -> Option<&str> {
+        match self {
+            Location::Variable { variable } | Location::Command { variable, .. } => Some(variable),
+            Location::File { variable, .. } => variable.as_deref(),
+            _ => None,
+        }
+    }
+}
+
 /// What was found in a [`Location`].
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]

@@ -79,32 +79,64 @@ impl Report {
     }
 
     /// One line: what could not be done.
+    #[must_use]
     pub fn summary(&self) -> &str {
         &self.summary
     }
 
     /// One line: what a person can do.
+    #[must_use]
     pub fn advice(&self) -> &str {
         &self.advice
     }
 
     /// The key groups of the file, in its order. Most files have one.
+    #[must_use]
     pub fn groups(&self) -> &[GroupReport] {
         &self.groups
     }
 
     /// How many key groups must be opened.
+    #[must_use]
     pub fn needed(&self) -> usize {
         self.needed
     }
 
     /// How many key groups were opened.
+    #[must_use]
     pub fn opened(&self) -> usize {
         self.opened
     }
 
+    /// The recipients that it would help to have a key for: those of key
+    /// groups that are not open, without what nobody can open. Of each group,
+    /// one is enough. None where enough groups are open.
+    ///
+    /// ```
+    /// use sops_core::{Document, Format, Keyring};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// let document = Document::parse(&file, Format::Yaml)?;
+    /// let report = Keyring::new().report(document.metadata());
+    /// for recipient in report.missing() {
+    ///     println!("give the {} key of {}", recipient.kind, recipient.recipient);
+    /// }
+    /// # assert_eq!(report.missing().count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn missing(&self) -> impl Iterator<Item = &RecipientReport> {
+        let is_lost =
+            |recipient: &&RecipientReport| matches!(recipient.outcome, Outcome::Damaged { .. });
+        self.groups
+            .iter()
+            .filter(|group| !group.opened && self.opened < self.needed)
+            .flat_map(|group| &group.recipients)
+            .filter(move |recipient| !is_lost(recipient))
+    }
+
     /// Every place where identities were looked for, in the order of the
     /// search.
+    #[must_use]
     pub fn places(&self) -> &[Place] {
         &self.places
     }

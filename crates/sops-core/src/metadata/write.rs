@@ -9,6 +9,7 @@ use crate::{
 impl Metadata {
     /// The `sops` block, keys sorted at every level. `with_rule` is false for
     /// binary files, which name no selection rule.
+    #[must_use]
     pub fn to_mapping(&self, with_rule: bool) -> Mapping {
         let mut block = Mapping::default();
         if let [group] = self.key_groups.as_slice() {

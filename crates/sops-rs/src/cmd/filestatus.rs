@@ -1,6 +1,6 @@
 //! `filestatus`: whether a file is encrypted, as JSON (sops-cli §3).
 
-use sops_core::{Document, ErrorKind};
+use sops_core::is_encrypted;
 
 use crate::{
     Error, Result,
@@ -28,12 +28,5 @@ pub(crate) fn command(session: &mut Session<'_, '_>, given: &Given) -> Result<()
 fn status(session: &mut Session<'_, '_>, input: &Input) -> Result<bool> {
     session.config()?;
     let bytes = input.read(session)?;
-    match Document::parse(&bytes, input.format) {
-        Ok(document) => {
-            let metadata = document.metadata();
-            Ok(!metadata.version.is_empty() && !metadata.mac.is_empty())
-        }
-        Err(error) if error.kind() == ErrorKind::NotEncrypted => Ok(false),
-        Err(error) => Err(input.error(session, error)),
-    }
+    is_encrypted(&bytes, input.format).map_err(|error| input.error(session, error))
 }

@@ -542,3 +542,25 @@ fn advice_names_only_what_was_looked_at() {
     ));
     insta::assert_snapshot!(advice(&ring), @"let this process read /keys");
 }
+
+/// Variables are named where variables were looked at.
+#[test]
+fn another_variable_is_named_where_one_was_read() {
+    let ssh = key("ssh-ed25519");
+    let shown = file_var(&ssh);
+    assert!(shown.contains("instead"), "{shown}");
+    let mut ring = Keyring::new();
+    let found = ring.add_identities(&ssh);
+    assert!(
+        matches!(
+            found,
+            Found::Bad {
+                flaw: crate::keys::Flaw::SshKey,
+                ..
+            }
+        ),
+        "{found}"
+    );
+    let report = ring.report(&file(&[B])).to_string();
+    assert!(!report.contains("SOPS_"), "{report}");
+}

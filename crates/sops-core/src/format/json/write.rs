@@ -93,7 +93,7 @@ impl Writer<'_> {
             self.out.push(b": ");
             self.value(value).map_err(|e| {
                 let mut path = String::new();
-                push_printable(&mut path, &key.to_utf8_lossy());
+                push_printable(&mut path, &key.to_string_lossy());
                 e.below(path)
             })?;
         }
@@ -145,7 +145,7 @@ impl Writer<'_> {
     /// and JavaScript would stumble over.
     fn string(&mut self, text: &Text) {
         self.out.push(b"\"");
-        self.characters(&text.to_utf8_lossy());
+        self.characters(&text.to_string_lossy());
         self.out.push(b"\"");
     }
 

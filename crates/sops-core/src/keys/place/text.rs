@@ -22,7 +22,19 @@ impl fmt::Display for Place {
                     path,
                 },
             ) if path.is_empty() => f.write_str("set, but empty"),
-            (found, _) => found.fmt(f),
+            (found, location) => {
+                found.fmt(f)?;
+                match found {
+                    Found::Bad { flaw, .. } if location.variable().is_some() => {
+                        // Where a variable was looked at, so is another one.
+                        let other = flaw
+                            .variable()
+                            .map(|other| format!("; name its file in {other} instead"));
+                        f.write_str(&other.unwrap_or_default())
+                    }
+                    _ => Ok(()),
+                }
+            }
         }
     }
 }
