@@ -241,6 +241,9 @@ fn places(
             Some(file) => format!("set {FILE} to {}", shown(file)),
             None => format!("mount the Secret with the key, and set {FILE} to its file"),
         };
+        let fix = format!(
+            "{fix}; where only a metadata server knows of an identity (GKE, EC2), see what `doctor DIR` can open"
+        );
         report.bad(status, "keys", NONE, fix);
     }
     for (name, detail, fix) in bad {

@@ -16,6 +16,8 @@ mod conformance;
 mod fake;
 #[cfg(feature = "gcp")]
 mod gcp;
+#[cfg(all(feature = "aws", feature = "azure", feature = "gcp", feature = "vault"))]
+mod given;
 mod http;
 #[cfg(feature = "huawei")]
 mod huawei;
