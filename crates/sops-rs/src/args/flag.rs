@@ -1,6 +1,11 @@
 //! Every option, once: parsing, help, completions and manual pages are made
 //! of these (sops-encrypt-and-edit §2).
 
+#![cfg_attr(
+    not(feature = "keyservice"),
+    allow(dead_code, reason = "options of a command that is left out")
+)]
+
 /// An option.
 pub(crate) struct Flag {
     /// The long name, and those that mean the same.
