@@ -242,7 +242,7 @@ fn places(
             None => format!("mount the Secret with the key, and set {FILE} to its file"),
         };
         let fix = format!(
-            "{fix}; where only a metadata server knows of an identity (GKE, EC2), see what `doctor DIR` can open"
+            "{fix}; where only a metadata server knows of an identity (GKE, EC2), see what `doctor --online DIR` can open"
         );
         report.bad(status, "keys", NONE, fix);
     }
