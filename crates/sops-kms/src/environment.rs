@@ -214,11 +214,13 @@ impl Environment {
     }
 
     /// Whether credentials were given, so that there are no others.
+    #[cfg(any(feature = "aws", feature = "gcp", feature = "azure"))]
     pub(crate) fn is_given(&self) -> bool {
         self.given.is_some()
     }
 
     /// What a variable's value stands in: its name, or the file.
+    #[cfg(any(feature = "aws", feature = "vault", feature = "gcp", feature = "azure"))]
     pub(crate) fn name_of(&self, variable: &str) -> String {
         match self.given.as_ref().filter(|g| g.get(variable).is_some()) {
             Some(given) => given.path.display().to_string(),

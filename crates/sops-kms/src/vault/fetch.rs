@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     http::{Request, encode},
-    kept::Fresh,
+    kept::{EARLY, Fresh},
     wire::{Text, to_json},
 };
 
@@ -165,16 +165,19 @@ impl Servers {
             )
         };
         let auth = answer.json::<Answered<'_>>().ok_or_else(unreadable)?.auth;
-        let lease = Duration::from_secs(auth.lease_duration);
+        let mut lease = Duration::from_secs(auth.lease_duration);
+        if lease < 2 * EARLY {
+            // It is renewed after half of its time, not for each request.
+            lease = lease / 2 + EARLY;
+        }
+        let ends = auth.lease_duration != 0;
         Ok(Fresh {
             value: Token {
                 text: Some(Zeroizing::new(auth.client_token.as_str().to_owned())),
                 who,
                 renewable: true,
             },
-            until: (!lease.is_zero())
-                .then(|| SystemTime::now().checked_add(lease))
-                .flatten(),
+            until: ends.then(|| SystemTime::now().checked_add(lease)).flatten(),
         })
     }
 

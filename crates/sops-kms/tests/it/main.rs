@@ -22,6 +22,10 @@ mod http;
 #[cfg(feature = "huawei")]
 mod huawei;
 #[cfg(any(feature = "aws", feature = "vault", feature = "gcp"))]
+#[cfg_attr(
+    not(all(feature = "aws", feature = "vault", feature = "gcp")),
+    allow(dead_code)
+)]
 mod servers;
 #[cfg(all(feature = "aws", feature = "gcp", feature = "vault"))]
 mod stores;

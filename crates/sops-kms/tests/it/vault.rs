@@ -466,7 +466,7 @@ fn openbao_with_tls_and_kubernetes() {
     });
     bao.post("auth/kubernetes/config", "", &config.to_string());
     let role = r#"{"bound_service_account_names":["ksops"],
-        "bound_service_account_namespaces":["argocd"],"token_policies":["transit"],"token_ttl":"10m"}"#;
+        "bound_service_account_namespaces":["argocd"],"token_policies":["transit"],"token_ttl":"60s"}"#;
     bao.post("auth/kubernetes/role/ksops", "", role);
     let pod = tempfile::tempdir().unwrap();
     let path = pod.path().join("token");
