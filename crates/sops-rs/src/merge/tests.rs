@@ -237,3 +237,68 @@ fn what_cannot_be_decided_is_said() {
         Outcome::Undecided(_)
     ));
 }
+
+/// Three versions of a file with these values, `None` for an absent one.
+fn any_values() -> impl proptest::strategy::Strategy<Value = Vec<Option<u8>>> {
+    proptest::collection::vec(proptest::option::weighted(0.8, 0u8..3), 5)
+}
+
+fn text_of(values: &[Option<u8>]) -> String {
+    let mut text = String::from("always: here\n");
+    for (n, value) in values.iter().enumerate() {
+        if let Some(value) = value {
+            text.push_str(&format!("k{n}: v{value}\n"));
+        }
+    }
+    text
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(48))]
+
+    /// In the encrypted files: no edit is lost, what was not edited keeps its
+    /// ciphertext, and the result is signed.
+    #[test]
+    fn merged_files_lose_no_edit(
+        base in any_values(),
+        ours in any_values(),
+        theirs in any_values(),
+        same in proptest::collection::vec(0u8..4, 5),
+    ) {
+        // Most values are changed by one side at most.
+        let mix = |side: &[Option<u8>], number: u8| -> Vec<Option<u8>> {
+            let chosen = side.iter().zip(&base).zip(&same);
+            chosen.map(|((side, base), same)| if *same == number || *same == 3 { *side } else { *base }).collect()
+        };
+        let (ours, theirs) = (mix(&ours, 0), mix(&theirs, 1));
+        let format = Format::Yaml;
+        let file = encrypt(&text_of(&base), format);
+        let ours_file = set(&file, &text_of(&ours), format);
+        let theirs_file = set(&file, &text_of(&theirs), format);
+        let mut expected = Vec::new();
+        let mut conflicts = 0;
+        for ((b, o), t) in base.iter().zip(&ours).zip(&theirs) {
+            expected.push(if o == b { *t } else { *o });
+            conflicts += usize::from(o != b && t != b && o != t);
+        }
+        match run(Some(&file), &ours_file, &theirs_file, format, None) {
+            Outcome::Clean(merged) => {
+                proptest::prop_assert_eq!(conflicts, 0);
+                let text = plaintext(&merged, format);
+                let mut lines: Vec<&str> = text.lines().collect();
+                lines.sort_unstable();
+                let wanted = text_of(&expected);
+                let mut wanted: Vec<&str> = wanted.lines().collect();
+                wanted.sort_unstable();
+                proptest::prop_assert_eq!(lines, wanted);
+                // Each ciphertext is one of those that were there.
+                let known = [&file, &ours_file, &theirs_file].map(|file| String::from_utf8_lossy(file).into_owned());
+                for line in String::from_utf8_lossy(&merged).lines().filter(|line| line.starts_with('k')) {
+                    proptest::prop_assert!(known.iter().any(|file| file.contains(line)));
+                }
+            }
+            Outcome::Conflicts { paths, .. } => proptest::prop_assert_eq!(paths.len(), conflicts),
+            Outcome::Undecided(reason) => proptest::prop_assert!(false, "{}", reason),
+        }
+    }
+}
