@@ -43,16 +43,16 @@ mod file;
 mod groups;
 mod keys;
 mod path;
+mod patterns;
 mod untyped;
 
 use std::path::Path;
 
 use go_yaml::de;
 
-use crate::{
-    Error, ErrorKind, Format, Result, Style, format::yaml::decode, limits, selection::compile,
-};
+use crate::{Error, ErrorKind, Format, Result, Style, format::yaml::decode, limits};
 use file::File;
+use patterns::Patterns;
 
 pub use creation::CreationRule;
 pub use destination::{Destination, DestinationRule, VaultVersion};
@@ -62,6 +62,7 @@ pub use path::subject;
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     file: File,
+    patterns: Patterns,
 }
 
 impl Config {
@@ -111,7 +112,10 @@ impl Config {
             return Err(Error::new(ErrorKind::Limit, message)
                 .advise("write fewer rules: a `path_regex` may fit many files"));
         }
-        Ok(Config { file })
+        Ok(Config {
+            file,
+            patterns: Patterns::default(),
+        })
     }
 
     /// Whether there are `creation_rules`, if only an empty list. Without any
@@ -135,7 +139,7 @@ impl Config {
         let rules = self.file.creation_rules.iter().flatten();
         for (index, rule) in file::present(rules) {
             let place = format!("creation_rules[{index}]");
-            if !creation::matches(&rule.value, subject, &place)? {
+            if !creation::matches(&rule.value, subject, &place, &self.patterns)? {
                 continue;
             }
             return CreationRule::new(rule, &place).map(Some);
@@ -156,7 +160,12 @@ impl Config {
         for (index, rule) in file::present(rules) {
             let pattern = &rule.value.path_regex.value;
             let text = typed.as_os_str().as_encoded_bytes();
-            if pattern.is_empty() || compile(pattern).is_some_and(|regex| regex.is_match(text)) {
+            if pattern.is_empty()
+                || self
+                    .patterns
+                    .compiled(pattern)
+                    .is_some_and(|regex| regex.is_match(text))
+            {
                 let place = format!("destination_rules[{index}]");
                 return DestinationRule::new(rule, &place).map(Some);
             }

@@ -5,8 +5,9 @@ use std::path::Path;
 use go_yaml::de::Located;
 
 use super::file::{self, present};
+use super::patterns::Patterns;
 use super::{groups, keys};
-use crate::{Error, ErrorKind, Result, keys::Recipient, metadata::Rule, selection::compile};
+use crate::{Error, ErrorKind, Result, keys::Recipient, metadata::Rule};
 
 /// A creation rule that fits a file, its recipients parsed.
 #[derive(Clone, Debug)]
@@ -101,12 +102,17 @@ impl CreationRule {
 }
 
 /// Whether a rule is for this path.
-pub(super) fn matches(rule: &file::Rule, subject: &Path, place: &str) -> Result<bool> {
+pub(super) fn matches(
+    rule: &file::Rule,
+    subject: &Path,
+    place: &str,
+    patterns: &Patterns,
+) -> Result<bool> {
     let pattern = &rule.path_regex;
     if pattern.value.is_empty() {
         return Ok(true);
     }
-    let regex = compile(&pattern.value).ok_or_else(|| {
+    let regex = patterns.compiled(&pattern.value).ok_or_else(|| {
         Error::new(
             ErrorKind::Config,
             "not a regular expression that Go understands (RE2), or one that takes too much memory",
