@@ -15,6 +15,12 @@ pub fn testdata() -> PathBuf {
     repository().join("testdata")
 }
 
+/// A key file of the corpus: `age-a.txt`.
+#[must_use]
+pub fn key(name: &str) -> PathBuf {
+    testdata().join("corpus/keys").join(name)
+}
+
 /// The sub-folders of a folder, in order.
 ///
 /// # Panics

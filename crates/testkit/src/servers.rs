@@ -85,3 +85,10 @@ pub fn tool(name: &str) -> Option<PathBuf> {
     }
     found
 }
+
+/// Go sops: what the variable `SOPS` names, else as [`tool`] finds it.
+#[must_use]
+pub fn sops() -> Option<PathBuf> {
+    let named = env::var_os("SOPS").map(PathBuf::from);
+    named.or_else(|| tool("sops"))
+}

@@ -3,6 +3,7 @@
 //! It is read with a tokenizer and no compiler, as far as `use` and paths that
 //! start with `crate`, `self` or `super` tell. Tests are left out.
 
+mod citations;
 mod graph;
 mod text;
 mod tokens;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+pub use citations::{Citation, citations, sections};
 pub use graph::{Circle, circles};
 pub use text::inline_tests;
 

@@ -1,12 +1,12 @@
 //! The rules of the house that a reader of the sources can check: where
 //! modules and tests stand, and that no rooms lean on each other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
 use testkit::files::{files, folders, repository};
-use testkit::sources::{circles, inline_tests, modules};
+use testkit::sources::{circles, citations, inline_tests, modules, sections};
 
 /// Lines of tests that may stand inside a file; longer ones have one of their
 /// own.
@@ -77,4 +77,48 @@ fn no_modules_lean_on_each_other() {
         }
     }
     only(&found, &[], "circles among modules (see above) in");
+}
+
+/// Names that begin so are of documents in `docs/spec`.
+const OUR_DOCUMENTS: &[&str] = &["age-identities", "flux-", "helm-", "ksops-", "sops-"];
+
+#[test]
+fn what_is_cited_is_there() {
+    let top = repository();
+    let texts = sources().into_iter().chain(
+        ["docs", "testdata"]
+            .iter()
+            .flat_map(|folder| files(&top.join(folder)))
+            .filter(|path| path.extension().is_some_and(|ext| ext == "md"))
+            .map(|path| (path.display().to_string(), path)),
+    );
+    let mut known: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for path in files(&top.join("docs/spec")) {
+        let name = path.file_stem().expect("a name").to_string_lossy();
+        let text = fs::read_to_string(&path).expect("a document");
+        known.insert(name.into_owned(), sections(&text));
+    }
+    let (mut count, mut lost) = (0, Vec::new());
+    for (name, path) in texts {
+        let text = fs::read_to_string(&path).expect("a text");
+        for cited in citations(&text) {
+            let ours = OUR_DOCUMENTS
+                .iter()
+                .any(|ours| cited.document.starts_with(ours));
+            let sections = known.get(&cited.document);
+            // The example of the room that finds them.
+            if !ours || name.ends_with("sources/citations.rs") {
+                continue;
+            }
+            count += 1;
+            if !sections.is_some_and(|sections| sections.contains(&cited.section)) {
+                lost.push(format!(
+                    "{name}:{}: {} §{}",
+                    cited.line, cited.document, cited.section
+                ));
+            }
+        }
+    }
+    assert!(count > 100, "only {count} citations were found");
+    assert!(lost.is_empty(), "not in docs/spec:\n{}", lost.join("\n"));
 }

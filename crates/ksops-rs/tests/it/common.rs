@@ -13,6 +13,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use testkit::files::{key, testdata};
+
 /// What a run left behind.
 pub struct Run {
     pub code: u8,
@@ -102,16 +104,6 @@ impl Program {
             stderr: String::from_utf8(stderr).expect("stderr is text"),
         }
     }
-}
-
-/// The folder of test data.
-pub fn testdata() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata")
-}
-
-/// A key file of the corpus.
-pub fn key(name: &str) -> PathBuf {
-    testdata().join("corpus/keys").join(name)
 }
 
 /// The folders of `corpus/ksops`, in order.

