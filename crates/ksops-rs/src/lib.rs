@@ -25,6 +25,7 @@ pub mod policy;
 pub mod secret;
 pub mod settings;
 mod subcommand;
+mod unreadable;
 mod yaml;
 
 use std::{ffi::OsString, path::Path};

@@ -27,6 +27,8 @@ pub(crate) struct Outcome {
     pub(crate) warnings: Warnings,
     /// The key paths of values in clear that look like `ENC[…]`.
     pub(crate) clear_ciphertexts: Vec<String>,
+    /// Whether the file's rule leaves any value in clear that is not empty.
+    pub(crate) has_clear_values: bool,
 }
 
 /// The nonces of a file, to be used again for values that did not change.
@@ -229,6 +231,7 @@ impl Visitor for Opener<'_> {
             {
                 self.outcome.clear_ciphertexts.push(place.key_path());
             }
+            self.outcome.has_clear_values |= repeated::is_hashed(value);
             self.mac.add(value, false);
             return Ok(None);
         }

@@ -1,7 +1,10 @@
-//! What a file is that is no file of SOPS, where it can be told by its first
-//! look: of another tool, or in the middle of a merge.
+//! What a file is that is no file of SOPS of the format that it was taken for,
+//! where it can be told: of another format, of another tool, or in the middle
+//! of a merge.
 
 use std::fmt;
+
+use crate::{Format, format};
 
 /// A kind of text that is taken for a SOPS file by mistake.
 ///
@@ -99,6 +102,25 @@ impl fmt::Display for Foreign {
             Foreign::OpenPgp => f.write_str("it is a message of OpenPGP, without SOPS"),
         }
     }
+}
+
+/// The format by which a text is an encrypted file, where its name says
+/// nothing of it, or something else. Reads it by one format after the other:
+/// for messages.
+///
+/// ```
+/// use sops_core::{Format, foreign};
+/// # let file = std::fs::read("examples/secret.enc.yaml")?;
+/// assert_eq!(foreign::format_of(&file), Some(Format::Yaml));
+/// assert_eq!(foreign::format_of(b"a: b\n"), None);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[must_use]
+pub fn format_of(bytes: &[u8]) -> Option<Format> {
+    // All JSON is YAML.
+    let formats = [Format::Json, Format::Yaml, Format::Dotenv, Format::Ini];
+    let mut formats = formats.into_iter();
+    formats.find(|&format| format::read_encrypted(bytes, format).is_ok())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::{
     Error, ErrorKind, Result,
     format::{self, Format, json},
     shown::push_printable,
-    tree::{ListItem, Mapping, Text, Value},
+    tree::{List, ListItem, Mapping, Text, Value},
 };
 
 /// One step on the way to a value.
@@ -209,7 +209,7 @@ pub(crate) fn find<'a>(document: &'a Mapping, path: &[Step]) -> Result<&'a Value
                 .ok_or_else(|| error("there is no such key"))?,
             (Step::Index(index), _, Some(Value::List(list))) => match list.items.get(*index) {
                 Some(ListItem::Value(value)) => value,
-                Some(ListItem::Comment(_)) => return Err(error("this is a comment")),
+                Some(ListItem::Comment(_)) => return Err(comment(list, *index, error)),
                 None => return Err(error("the list is shorter than that")),
             },
             (Step::Key(_), ..) => return Err(error("a key, but no mapping stands there")),
@@ -219,6 +219,55 @@ pub(crate) fn find<'a>(document: &'a Mapping, path: &[Step]) -> Result<&'a Value
         found = Some(value);
     }
     found.ok_or_else(|| Error::new(ErrorKind::Path, "the path is empty"))
+}
+
+/// The error for a place in a list where a comment stands.
+fn comment(list: &List, at: usize, error: impl Fn(&str) -> Error) -> Error {
+    let rest = list.items.get(at..).unwrap_or_default();
+    let next = rest
+        .iter()
+        .position(|item| matches!(item, ListItem::Value(_)));
+    error("a comment stands there").advise(match next {
+        Some(next) => format!(
+            "comments in a list count, as in sops: the next item is [{}]",
+            at + next
+        ),
+        None => "comments in a list count, as in sops: no item stands behind this one".into(),
+    })
+}
+
+/// The path of the first key or text that is not UTF-8.
+pub(crate) fn not_utf8(mapping: &Mapping) -> Option<Vec<Step>> {
+    fn find(value: &Value) -> Option<Vec<Step>> {
+        match value {
+            Value::String(text) => text.as_str().is_none().then(Vec::new),
+            Value::Mapping(mapping) => in_mapping(mapping),
+            Value::List(list) => list.items.iter().enumerate().find_map(|(at, item)| {
+                let ListItem::Value(value) = item else {
+                    return None;
+                };
+                find(value).map(|path| with(Step::Index(at), path))
+            }),
+            _ => None,
+        }
+    }
+    fn in_mapping(mapping: &Mapping) -> Option<Vec<Step>> {
+        mapping.entries().find_map(|(key, value)| {
+            let path = match key.as_str() {
+                Some(_) => find(value)?,
+                None => Vec::new(),
+            };
+            Some(with(Step::Key(key.to_string_lossy().into_owned()), path))
+        })
+    }
+    /// Turned round at the end.
+    fn with(step: Step, mut path: Vec<Step>) -> Vec<Step> {
+        path.push(step);
+        path
+    }
+    let mut path = in_mapping(mapping)?;
+    path.reverse();
+    Some(path)
 }
 
 /// Every scalar of a document with its path: keys and places joined with dots.

@@ -105,7 +105,7 @@ fn any(items: &[MappingItem]) -> bool {
 }
 
 /// Whether a decrypted value has bytes that count for the MAC.
-fn is_hashed(value: &Value) -> bool {
+pub(crate) fn is_hashed(value: &Value) -> bool {
     match value {
         Value::String(text) => !text.is_empty(),
         other => kind_of(other).is_some(),

@@ -98,7 +98,7 @@ impl Error {
 
     /// Says what a person can do, in the place of what was said before.
     #[must_use]
-    pub(crate) fn with_advice(mut self, advice: impl Into<String>) -> Self {
+    pub fn with_advice(mut self, advice: impl Into<String>) -> Self {
         self.0.advice = vec![advice.into()];
         self
     }
@@ -138,12 +138,12 @@ impl Error {
         let error = &*self.0;
         let core = error.core.as_ref();
         let report = core.and_then(sops_core::Error::report);
-        let causes = core.map_or(error.causes.clone(), |core| {
-            let mut causes = core.causes();
-            // It has a field of its own.
-            causes.truncate(causes.len() - usize::from(report.is_some()));
-            causes
-        });
+        let mut causes = error.causes.clone();
+        if let Some(core) = core.filter(|_| report.is_some()) {
+            // It has a field of its own: the last of the library's causes.
+            let end = core.causes().len();
+            causes.drain(end.saturating_sub(1)..end.min(causes.len()));
+        }
         json!({
             "kind": core.map_or(error.kind.to_owned(), |core| core.kind().to_string()),
             "message": core.map_or(error.headline.as_str(), sops_core::Error::message),

@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use sops_core::{Document, Encrypted, Format, foreign::Foreign};
+use sops_core::{
+    Document, Encrypted, Format,
+    foreign::{self, Foreign},
+};
 
 use crate::{
     Error, Result,
     args::{Given, flag},
-    exit,
+    exit, read,
     session::{Session, format_named, shown},
     version,
 };
@@ -22,6 +25,8 @@ pub(crate) struct Input {
     pub(crate) named: Option<PathBuf>,
     pub(crate) format: Format,
     pub(crate) output_format: Format,
+    /// Whether a type was named, so that the name says nothing.
+    is_typed: bool,
 }
 
 impl Input {
@@ -38,6 +43,7 @@ impl Input {
         Input {
             format: input_type.unwrap_or(by_name),
             output_format: output_type.unwrap_or(by_name),
+            is_typed: input_type.is_some(),
             named,
             file,
         }
@@ -75,13 +81,7 @@ impl Input {
         session: &Session<'_, '_>,
         bytes: &[u8],
     ) -> Result<Document<Encrypted>> {
-        let document = Document::parse(bytes, self.format).map_err(|error| {
-            let error = self.error(session, error);
-            match Foreign::recognise(bytes) {
-                Some(foreign) => self.foreign(error, foreign),
-                None => error,
-            }
-        })?;
+        let document = self.parse_any(session, bytes)?;
         version::check(&document.metadata().version)
             .map_err(|error| error.at(self.name()).of_kind("metadata"))?;
         Ok(document)
@@ -97,6 +97,39 @@ impl Input {
             other => other.advice().into(),
         };
         error.because(foreign.to_string()).with_advice(advice)
+    }
+
+    /// The same without that look.
+    pub(crate) fn parse_any(
+        &self,
+        session: &Session<'_, '_>,
+        bytes: &[u8],
+    ) -> Result<Document<Encrypted>> {
+        Document::parse(bytes, self.format)
+            .map_err(|error| self.unreadable(bytes, self.error(session, error)))
+    }
+
+    /// Says what the file is, where it can be told.
+    fn unreadable(&self, bytes: &[u8], mut error: Error) -> Error {
+        if let Some(foreign) = Foreign::recognise(bytes) {
+            return self.foreign(error, foreign);
+        }
+        if self.format == Format::Binary && !self.is_typed {
+            error = error.because(match &self.named {
+                Some(_) => read::AS_BINARY,
+                None => {
+                    "what has no name is read as a binary file encrypted by sops, which is JSON"
+                }
+            });
+        }
+        match foreign::format_of(bytes) {
+            Some(format) if format != self.format => error
+                .because(format!("it looks like a file of type {format}"))
+                .with_advice(format!(
+                    "name the type: --input-type {format} --output-type {format}"
+                )),
+            _ => error,
+        }
     }
 
     /// An error of the library about this file.

@@ -30,6 +30,7 @@ mod private;
 mod process;
 pub mod read;
 mod session;
+mod signals;
 mod start;
 mod target;
 pub mod terminal;

@@ -1,11 +1,25 @@
-//! Writing a file so that it is whole or not there.
+//! Writing a file so that it is whole or not there, and nothing besides it,
+//! also where the process is ended while it writes.
+//!
+//! A file is written without a name (`O_TMPFILE`): it is gone when the process
+//! is. Finished, it gets the name it is for, where that is free; else a name
+//! of its own, and takes the other's place at once. Between these two, and
+//! nowhere else, SIGKILL leaves a second file. Where that cannot be done (a
+//! file system without such files, a folder that cannot be written, a file
+//! that is mounted or has an owner that we cannot give to another) the file is
+//! written in place, as sops does; where it holds nothing but ciphertext,
+//! beside its place first.
 
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
-    process,
+};
+
+use crate::{
+    private::random,
+    signals::{self, OnSignal, Temporary},
 };
 
 /// Who may read a file that was not there before.
@@ -17,48 +31,49 @@ pub(crate) enum New {
     ForAll,
 }
 
-/// Puts `bytes` in the place of the file at `path`, through a temporary file
-/// beside it. A new file is readable by whom [`New`]
-/// says; an existing one keeps its mode and owner. What is no regular file (a pipe), or is one that
-/// somebody has open (`/dev/stdout`), is written to as it is.
+/// Why a file was not written.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) error: io::Error,
+    /// Whether what was in the file before is gone.
+    pub(crate) is_cut: bool,
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Failure {
+            error,
+            is_cut: false,
+        }
+    }
+}
+
+/// Puts `bytes` in the place of the file at `path`. A new file is readable by
+/// whom [`New`] says; an existing one keeps its mode, its owner and its other
+/// names, and symbolic links stay. What is no regular file (a pipe), or is one
+/// that somebody has open (`/dev/stdout`), is written to as it is.
 ///
 /// # Errors
 ///
-/// Those of the operating system; the file at `path` is then as it was.
-pub(crate) fn replace(path: &Path, bytes: &[u8], new: New) -> io::Result<()> {
-    let existing = match fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
-        Ok(metadata) if !metadata.is_file() || is_descriptor(path) => {
-            let mut options = OpenOptions::new();
-            return options
-                .write(true)
-                .truncate(true)
-                .open(path)?
-                .write_all(bytes);
+/// Those of the operating system.
+pub(crate) fn replace(path: &Path, bytes: &[u8], new: New) -> Result<(), Failure> {
+    // Where signals cannot be watched they end the process at once.
+    let _ = signals::watch(OnSignal::Die);
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => {
+            Err(io::Error::from(io::ErrorKind::IsADirectory).into())
         }
-        Ok(metadata) => Some(metadata),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error),
-    };
-    // Through symbolic links, which are to stay. A dangling one is replaced.
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mode = match (&existing, new) {
-        (None, New::ForAll) => 0o666,
-        _ => 0o600,
-    };
-    let (temporary, mut file) = create_beside(&target, mode)?;
-    let written = file
-        .write_all(bytes)
-        .and_then(|()| match &existing {
-            Some(metadata) => keep_owner_and_mode(&file, &temporary, metadata),
-            None => Ok(()),
-        })
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::rename(&temporary, &target));
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
+        // Another file in the place of one that has several names would not
+        // be seen under the others.
+        Ok(metadata) if !metadata.is_file() || is_descriptor(path) || metadata.nlink() > 1 => {
+            in_place(path, bytes)
+        }
+        Ok(metadata) => exchange(&fs::canonicalize(path)?, bytes, new, &metadata),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(create(&followed(path)?, bytes, new)?)
+        }
+        Err(error) => Err(error.into()),
     }
-    written
 }
 
 /// Whether a path stands for an open descriptor: another file in its place
@@ -67,119 +82,184 @@ fn is_descriptor(path: &Path) -> bool {
     ["/dev", "/proc"].iter().any(|dir| path.starts_with(dir))
 }
 
-/// A new file in the directory of `target`, of this mode, without what the
-/// umask takes away.
-fn create_beside(target: &Path, mode: u32) -> io::Result<(PathBuf, File)> {
+/// Where a path leads that may be a symbolic link to what is not there.
+fn followed(path: &Path) -> io::Result<PathBuf> {
+    /// As many as Linux follows.
+    const MOST: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..MOST {
+        match fs::read_link(&path) {
+            Ok(next) => path = folder(&path).join(next),
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::other("too many symbolic links"))
+}
+
+/// The folder that a path's last name is in.
+fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// A file that was not there.
+fn create(target: &Path, bytes: &[u8], new: New) -> io::Result<()> {
     if target.file_name().is_none() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    for attempt in 0..100 {
-        // Not made of the target's name, which may be as long as names can be.
-        let path = target.with_file_name(format!(".ksops-rs-{}-{attempt}.tmp", process::id()));
-        match OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(mode)
-            .open(&path)
-        {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            other => return other.map(|file| (path, file)),
+    let mode = match new {
+        New::Private => 0o600,
+        New::ForAll => 0o666,
+    };
+    if let Ok(mut file) = unnamed(folder(target), mode) {
+        write(&mut file, bytes)?;
+        match link(&file, target) {
+            Ok(()) => return step("linked"),
+            // Somebody else made one meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return through_a_name(&file, target);
+            }
+            Err(_) => {}
         }
     }
-    Err(io::ErrorKind::AlreadyExists.into())
+    let open = |path: &Path| {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(mode).open(path)
+    };
+    let (made, mut file) = Temporary::make(target, open)?;
+    step("opened")?;
+    write(&mut file, bytes)?;
+    made.keep(|_| Ok(()))
 }
 
-fn keep_owner_and_mode(file: &File, path: &Path, metadata: &fs::Metadata) -> io::Result<()> {
+/// A file in the place of another.
+fn exchange(target: &Path, bytes: &[u8], new: New, metadata: &fs::Metadata) -> Result<(), Failure> {
+    if let Ok(mut file) = unnamed(folder(target), 0o600) {
+        write(&mut file, bytes)?;
+        let placed = keep_owner_and_mode(&file, metadata);
+        if placed.and_then(|()| through_a_name(&file, target)).is_ok() {
+            return Ok(());
+        }
+    } else if new == New::ForAll
+        && let Ok(done) = from_beside(target, bytes, metadata)
+    {
+        return Ok(done?);
+    }
+    in_place(target, bytes)
+}
+
+/// Through a file beside it, which is there while it is written: for
+/// ciphertext. The outer error says that it cannot be done in this way.
+fn from_beside(target: &Path, bytes: &[u8], metadata: &fs::Metadata) -> io::Result<io::Result<()>> {
+    let open = |path: &Path| {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600).open(path)
+    };
+    let (made, mut file) = Temporary::make(&beside(target), open)?;
+    step("opened")?;
+    if let Err(error) = write(&mut file, bytes) {
+        return Ok(Err(error));
+    }
+    keep_owner_and_mode(&file, metadata)?;
+    made.keep(|path| fs::rename(path, target))?;
+    Ok(step("renamed"))
+}
+
+/// Into the file that is there.
+fn in_place(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mut file = OpenOptions::new().write(true).truncate(true).open(path)?;
+    step("cut")
+        .and_then(|()| file.write_all(bytes))
+        .map_err(|error| Failure {
+            error,
+            is_cut: true,
+        })?;
+    // Of a pipe there is nothing to be kept.
+    let _ = file.sync_all();
+    Ok(())
+}
+
+fn write(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    step("written")
+}
+
+/// A name beside a file that nobody else uses. Not made of the file's own,
+/// which may be as long as names can be.
+fn beside(target: &Path) -> PathBuf {
+    target.with_file_name(format!(".sops-rs-{:016x}.tmp", random()))
+}
+
+/// A file without a name in a folder, of this mode without what the umask
+/// takes away.
+#[cfg(target_os = "linux")]
+fn unnamed(folder: &Path, mode: u32) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags, open};
+    step("unnamed")?;
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = open(folder, flags, Mode::from_raw_mode(mode))?;
+    step("opened")?;
+    Ok(file.into())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn unnamed(_: &Path, _: u32) -> io::Result<File> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Gives a file without a name one that is free.
+#[cfg(target_os = "linux")]
+fn link(file: &File, path: &Path) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD, linkat};
+    use std::os::fd::AsRawFd;
+    step("link")?;
+    // The file itself can be linked by root alone.
+    let own = format!("/proc/self/fd/{}", file.as_raw_fd());
+    Ok(linkat(CWD, &own, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn link(_: &File, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Puts a file without a name in the place of another: no call of the system
+/// does that, so that it has a name of its own for a moment.
+fn through_a_name(file: &File, target: &Path) -> io::Result<()> {
+    signals::uninterrupted(|| {
+        let name = beside(target);
+        link(file, &name)?;
+        let renamed = step("named").and_then(|()| fs::rename(&name, target));
+        if renamed.is_err() {
+            let _ = fs::remove_file(&name);
+        }
+        renamed
+    })?;
+    step("renamed")
+}
+
+/// # Errors
+///
+/// Where the owner would be another one: only root may give files away.
+fn keep_owner_and_mode(file: &File, metadata: &fs::Metadata) -> io::Result<()> {
     let own = file.metadata()?;
     if (own.uid(), own.gid()) != (metadata.uid(), metadata.gid()) {
-        // Only root may give files away; for anyone else the new file is
-        // theirs, as it is with most editors.
-        let _ = std::os::unix::fs::chown(path, Some(metadata.uid()), Some(metadata.gid()));
+        std::os::unix::fs::fchown(file, Some(metadata.uid()), Some(metadata.gid()))?;
     }
     file.set_permissions(metadata.permissions())
 }
 
-#[cfg(test)]
-mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
-
-    use super::*;
-
-    fn mode(path: &Path) -> u32 {
-        fs::metadata(path).unwrap().permissions().mode() & 0o7777
-    }
-
-    fn names(dir: &Path) -> Vec<String> {
-        let mut names: Vec<_> = fs::read_dir(dir)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-
-    #[test]
-    fn a_new_file_is_for_its_owner_alone() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a");
-        replace(&path, b"one", New::Private).unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"one");
-        assert_eq!(mode(&path), 0o600);
-        assert_eq!(names(dir.path()), ["a"]);
-    }
-
-    #[test]
-    fn an_existing_file_keeps_its_mode() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a");
-        fs::write(&path, "long content").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        replace(&path, b"two", New::Private).unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"two");
-        assert_eq!(mode(&path), 0o640);
-    }
-
-    #[test]
-    fn a_symbolic_link_stays_one() {
-        let dir = tempfile::tempdir().unwrap();
-        let (file, link) = (dir.path().join("file"), dir.path().join("link"));
-        fs::write(&file, "old").unwrap();
-        symlink("file", &link).unwrap();
-        replace(&link, b"new", New::Private).unwrap();
-        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        assert_eq!(fs::read(&file).unwrap(), b"new");
-    }
-
-    #[test]
-    fn a_name_may_be_as_long_as_names_can_be() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("n".repeat(255));
-        fs::write(&path, "old").unwrap();
-        replace(&path, b"new", New::Private).unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"new");
-    }
-
-    /// As `/dev/stdout` where stdout is a file.
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn an_open_file_stays_the_same_file() {
-        use std::{io::Read, os::fd::AsRawFd};
-
-        let mut open = tempfile::tempfile().unwrap();
-        open.write_all(b"long content").unwrap();
-        let path = format!("/proc/self/fd/{}", open.as_raw_fd());
-        replace(Path::new(&path), b"new", New::Private).unwrap();
-        let mut text = String::new();
-        io::Seek::rewind(&mut open).unwrap();
-        open.read_to_string(&mut text).unwrap();
-        assert_eq!(text, "new");
-    }
-
-    #[test]
-    fn failure_leaves_nothing_behind() {
-        let dir = tempfile::tempdir().unwrap();
-        assert!(replace(dir.path(), b"x", New::Private).is_err());
-        assert!(replace(&dir.path().join("none/a"), b"x", New::Private).is_err());
-        assert!(names(dir.path()).is_empty());
-    }
+/// What tests look at, and where they let things fail.
+#[cfg(not(test))]
+fn step(_: &str) -> io::Result<()> {
+    Ok(())
 }
+
+#[cfg(test)]
+use tests::step;
+
+#[cfg(test)]
+mod tests;

@@ -6,6 +6,9 @@ use std::{fs::File, io, io::Read, path::Path};
 /// object holds by far, and an end to `/dev/zero`.
 pub const MAX_BYTES: usize = 256 << 20;
 
+/// Why a file whose name says nothing is read as it is.
+pub const AS_BINARY: &str = "its name ends in none of .yaml .yml .json .env .ini, so it is read as a binary file encrypted by sops, which is JSON";
+
 /// All of a file.
 ///
 /// # Errors

@@ -62,9 +62,13 @@ impl Target {
                 .print(bytes)
                 .map_err(|error| error.with_exit_code(exit::WRITE).of_kind("write")),
             Target::File(path) => {
-                output::replace(&session.process.resolve(path), bytes, new).map_err(|error| {
-                    Error::io(format_args!("cannot write {}", shown(path)), &error)
-                        .advise("the file is as it was; choose a place that can be written")
+                output::replace(&session.process.resolve(path), bytes, new).map_err(|failure| {
+                    let advice = match failure.is_cut {
+                        false => "the file is as it was; choose a place that can be written",
+                        true => "what was in the file is gone: restore it from version control, and choose a place that can be written",
+                    };
+                    Error::io(format_args!("cannot write {}", shown(path)), &failure.error)
+                        .advise(advice)
                         .with_exit_code(exit::WRITE)
                         .of_kind("write")
                 })?;

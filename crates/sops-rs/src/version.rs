@@ -5,6 +5,9 @@ use sops_core::metadata::is_release;
 
 use crate::{Error, Result};
 
+/// What is said of a file without a version, which others than sops write.
+pub(crate) const MISSING: &str = "the metadata names no sops version, so that sops itself does not read the file; `version: 3.9.0` in its `sops` block would do";
+
 /// Refuses what sops refuses: a version that is no semantic version, unless
 /// it starts with `1.`.
 ///

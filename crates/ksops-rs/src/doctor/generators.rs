@@ -23,6 +23,7 @@ use crate::{
     generator::{Entry, Generator},
     glob,
     policy::{Policy, Refusal},
+    unreadable::Unreadable,
     yaml,
 };
 
@@ -190,9 +191,11 @@ fn file(
     let document = match Document::parse(&bytes, Format::from_path(&entry.path)) {
         Ok(document) => document,
         Err(error) => {
-            let fix = error.advice().unwrap_or_default();
+            let why = Unreadable::of(&bytes, Format::from_path(&entry.path));
+            let causes: String = why.causes.iter().map(|why| format!("; {why}")).collect();
+            let fix = why.advice.as_deref().or(error.advice()).unwrap_or_default();
             let fix = not_meant(entry, &bytes).unwrap_or_else(|| fix.to_owned());
-            report.bad(Status::Failure, name, error.to_string(), fix);
+            report.bad(Status::Failure, name, format!("{error}{causes}"), fix);
             return Looked::NotOpened;
         }
     };

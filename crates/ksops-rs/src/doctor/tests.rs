@@ -502,3 +502,45 @@ broken! {
         rig.vars.insert("KSOPS_PLACEHOLDER", "true".into());
     };
 }
+
+/// kustomize drops what a plugin says where it succeeds.
+#[test]
+fn an_empty_value_that_anybody_may_have_added() {
+    let rig = Rig::new();
+    rig.edit(
+        "app/secret.enc.yaml",
+        "stringData:\n",
+        "stringData:\n    user: \"\"\n",
+    );
+    insta::assert_snapshot!(rig.wrong(), @r#"
+    exit code 0
+    ! app/generator.yaml: files[0]: "secret.enc.yaml": stringData.user: an empty value, which is never encrypted: anybody may have put it there
+    "#);
+    // One that stands twice is no warning but an error.
+    let rig = Rig::new();
+    let twice = "stringData:\n    !!binary cGFzc3dvcmQ=: \"\"\n";
+    rig.edit("app/secret.enc.yaml", "stringData:\n", twice);
+    let wrong = rig.wrong();
+    assert!(wrong.starts_with("exit code 1\n✗"), "{wrong}");
+    assert!(wrong.contains("stands more than once"), "{wrong}");
+}
+
+#[test]
+fn files_that_are_none_of_sops_or_of_another_type() {
+    let rig = Rig::new();
+    rig.write("app/secret.enc.yaml", "$ANSIBLE_VAULT;1.1;AES256\n6162\n");
+    insta::assert_snapshot!(rig.wrong(), @r"
+    exit code 1
+    ✗ app/generator.yaml: secret.enc.yaml: line 1: the document is a single value, not a mapping; it is a file of ansible-vault
+        decrypt it with `ansible-vault decrypt`, and encrypt it with `sops encrypt`
+    ");
+    let rig = Rig::new();
+    rig.encrypt("app/secret.yaml.enc", SECRET);
+    rig.edit("app/generator.yaml", "secret.enc.yaml", "secret.yaml.enc");
+    let wrong = rig.wrong();
+    assert!(
+        wrong.contains("it looks like a file of type yaml"),
+        "{wrong}"
+    );
+    assert!(wrong.contains("as in secret.enc.yaml"), "{wrong}");
+}

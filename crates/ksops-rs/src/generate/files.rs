@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use sops_core::{Document, ErrorKind, Format, foreign::Foreign};
+use sops_core::{Document, ErrorKind, Format, Warning, WarningKind};
 use zeroize::Zeroizing;
 
 use super::{Context, Run, STYLE, object, placeholder, variables::Outline};
@@ -21,7 +21,7 @@ use crate::{
     generator::{Entry, Generator},
     parallel::in_parallel,
     policy::Identity,
-    yaml,
+    unreadable, yaml,
 };
 
 /// The text of a decrypted file. Shared by all that mention it.
@@ -252,33 +252,23 @@ fn decrypt_file(entry: &Entry, outlined: bool, context: &Context) -> Result<Decr
     let in_file = |error: sops_core::Error| {
         let is_key = error.kind() == ErrorKind::DataKey;
         let error = error.in_file(quoted(&entry.path));
-        let mut error = Error::of_core(error, context.settings.argo_cd).at(entry.place);
-        if format == Format::Binary && !is_key {
-            error = error.because(
-                "its name ends in none of .yaml .yml .json .env .ini, so it is read as a binary file encrypted by sops, which is JSON",
-            )
-            .advise("give the file the ending of its format, as in secret.enc.yaml");
-        }
+        let error = Error::of_core(error, context.settings.argo_cd).at(entry.place);
         match &context.keys.note {
             Some(note) if is_key => error.advise(note),
             _ => error,
         }
     };
-    let document = Document::parse(&bytes, format).map_err(|error| {
-        let error = in_file(error);
-        match Foreign::recognise(&bytes) {
-            Some(foreign) => error.because(foreign.to_string()).advise(foreign.advice()),
-            None => error,
-        }
-    })?;
+    let document = Document::parse(&bytes, format)
+        .map_err(|error| unreadable::explained(in_file(error), &bytes, format))?;
     drop(bytes);
+    let only_encrypted = document.metadata().mac_only_encrypted;
     if context.settings.placeholder {
         let document = placeholder::replace(document, entry)?;
         let is_resource = entry.place.secret.is_none();
-        return decrypted(&document, entry, outlined, is_resource, &in_file);
+        return decrypted(&document, entry, outlined, is_resource, false, &in_file);
     }
     let document = document.decrypt(&context.keys.keyring).map_err(in_file)?;
-    decrypted(&document, entry, outlined, false, &in_file)
+    decrypted(&document, entry, outlined, false, only_encrypted, &in_file)
 }
 
 /// What is used of a document that was opened.
@@ -287,18 +277,13 @@ fn decrypted(
     entry: &Entry,
     outlined: bool,
     is_marked: bool,
+    only_encrypted: bool,
     in_file: &dyn Fn(sops_core::Error) -> Error,
 ) -> Result<Decrypted> {
     refuse_ciphertext(entry, document.clear_ciphertexts())?;
     let place = format!("{}: {}", entry.place, quoted(&entry.path));
-    if let Some(key) = object::blanked(document) {
-        let key = quoted(&key);
-        return Err(Error::new(format!(
-            "{place}: stringData[{key}] is empty, and data[{key}] is there: the API server would take the empty one"
-        ))
-        .because("an empty value can be added without a key")
-        .advise("take it out of stringData, or out of data"));
-    }
+    refuse_repeated(&place, document.warnings())?;
+    refuse_shadowed(&place, document, only_encrypted)?;
     let format = document.format();
     let text = if is_marked {
         let tree = object::annotated(document, placeholder::MARK);
@@ -315,6 +300,53 @@ fn decrypted(
             .map(|warning| format!("{place}: {warning}"))
             .collect(),
     })
+}
+
+/// An entry of `stringData` wins over one of `data`: none that somebody
+/// without a key may have added.
+fn refuse_shadowed(
+    place: &str,
+    document: &Document<impl sops_core::Readable>,
+    only_encrypted: bool,
+) -> Result<()> {
+    let any = only_encrypted && document.has_clear_values();
+    let Some(shadowed) = object::shadowed(document, any) else {
+        return Ok(());
+    };
+    let key = quoted(&shadowed.key);
+    let (what, why) = match shadowed.is_empty {
+        true => ("is empty, and", "an empty value can be added without a key"),
+        false => (
+            "and",
+            "in a file with `mac_only_encrypted`, a value in clear can be added without a key",
+        ),
+    };
+    Err(Error::new(format!(
+        "{place}: stringData[{key}] {what} data[{key}] is there: the API server would take the one of stringData"
+    ))
+    .because(why)
+    .advise("take it out of stringData, or out of data"))
+}
+
+/// Of a key that stands twice most readers take the last value: none that
+/// somebody without a key may have added.
+fn refuse_repeated(place: &str, warnings: &[Warning]) -> Result<()> {
+    let mut uncovered = warnings
+        .iter()
+        .filter(|warning| warning.kind() == WarningKind::RepeatedKey { covered: false })
+        .peekable();
+    if uncovered.peek().is_none() {
+        return Ok(());
+    }
+    let mut error = Error::new(format!(
+        "{place}: a key stands more than once, and the MAC does not cover all of its values"
+    ));
+    for warning in uncovered {
+        error = error.because(warning.key_path());
+    }
+    Err(error
+        .because("an empty value can be added without a key, and a reader takes the last one")
+        .advise("take out the one that is not meant; an empty one can be taken out without sops"))
 }
 
 /// Nobody is given ciphertext for plaintext: an application would start with

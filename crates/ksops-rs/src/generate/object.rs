@@ -5,10 +5,16 @@ use sops_core::{
     tree::{ListItem, Mapping, MappingItem, Tree, Value},
 };
 
-/// Finds an entry of `stringData` that is empty and takes the place of one of
-/// `data`, in the API server: its key. Empty values can be added without a
-/// key, so that anybody could blank a secret.
-pub(super) fn blanked(document: &Document<impl Readable>) -> Option<String> {
+/// An entry of `stringData` that takes the place of one of `data`.
+pub(super) struct Shadowed {
+    pub(super) key: String,
+    pub(super) is_empty: bool,
+}
+
+/// Finds an entry of `stringData` that takes the place of one of `data`, in
+/// the API server, and is empty or whatever it is. Empty values can be added
+/// without a key, so that anybody could blank a secret.
+pub(super) fn shadowed(document: &Document<impl Readable>, any: bool) -> Option<Shadowed> {
     objects(document.tree()).find_map(|object| {
         let data = object.get("data")?.as_mapping()?;
         let texts = object
@@ -17,15 +23,18 @@ pub(super) fn blanked(document: &Document<impl Readable>) -> Option<String> {
         let mut entries = texts
             .filter_map(|(_, value)| value.as_mapping())
             .flat_map(Mapping::entries);
-        let (key, _) = entries.find(|(key, value)| {
+        entries.find_map(|(key, value)| {
             let is_empty = match value {
                 Value::Null => true,
                 Value::String(text) => text.is_empty(),
                 _ => false,
             };
-            is_empty && data.get(key).is_some()
-        })?;
-        Some(String::from_utf8_lossy(key.as_bytes()).into_owned())
+            let is_shadow = (is_empty || any) && data.get(key).is_some();
+            is_shadow.then(|| Shadowed {
+                key: String::from_utf8_lossy(key.as_bytes()).into_owned(),
+                is_empty,
+            })
+        })
     })
 }
 

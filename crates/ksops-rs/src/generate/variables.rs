@@ -27,7 +27,13 @@ pub(super) enum Outline {
     /// was written by its author.
     Whole,
     /// Entries in the order of the file.
-    Entries { format: Format, entries: Vec<Entry> },
+    Entries {
+        format: Format,
+        entries: Vec<Entry>,
+        /// Whether any value of the file is in clear: it may be under another
+        /// name than that of its author.
+        has_clear: bool,
+    },
 }
 
 pub(super) struct Entry {
@@ -69,6 +75,7 @@ impl Outline {
         Outline::Entries {
             format: document.format(),
             entries: entries.collect(),
+            has_clear: document.has_clear_values(),
         }
     }
 }
@@ -93,12 +100,19 @@ pub(super) fn read(
             .because("lines are those of the decrypted file")
             .advise(error.problem.advice())
     })?;
-    if let Outline::Entries { format, entries } = outline {
+    if let Outline::Entries {
+        format,
+        entries,
+        has_clear,
+    } = outline
+    {
         let lines = match format {
             Format::Dotenv => lines_of(text),
             _ => Vec::new(),
         };
-        check(&env, entries, &lines).map_err(|difference| difference.error(at))?;
+        check(&env, entries, &lines)
+            .and_then(|()| check_repeated(&env, entries, *has_clear))
+            .map_err(|difference| difference.error(at))?;
     }
     warn(&env, at, warnings);
     Ok(env.variables)
@@ -177,15 +191,33 @@ fn check(env: &EnvFile, entries: &[Entry], lines: &[usize]) -> std::result::Resu
             advice: NAME_ADVICE.into(),
         });
     }
-    check_repeated(env, entries)
+    Ok(())
 }
 
 /// Of two lines for one variable the last counts: both must be honest ones.
-fn check_repeated(env: &EnvFile, entries: &[Entry]) -> std::result::Result<(), Difference> {
-    let mut seen: HashMap<&str, Covered> = HashMap::new();
+/// (Keys that are spelled alike were compared when the file was opened.)
+fn check_repeated(
+    env: &EnvFile,
+    entries: &[Entry],
+    has_clear: bool,
+) -> std::result::Result<(), Difference> {
+    let mut seen: HashMap<&str, &Entry> = HashMap::new();
     for (statement, entry) in env.statements.iter().zip(entries) {
-        let earlier = seen.insert(&statement.name, entry.value);
-        if earlier.is_some_and(|earlier| [earlier, entry.value] != [Covered::Yes; 2]) {
+        let Some(earlier) = seen.insert(&statement.name, entry) else {
+            continue;
+        };
+        if has_clear && earlier.name != entry.name {
+            return Err(Difference {
+                line: statement.line,
+                what: format!(
+                    "{} is set a second time, spelled in another way, in a file with values in clear",
+                    quoted_key(&entry.name)
+                ),
+                why: "a value in clear can be put under another name without a key",
+                advice: "take out the line that is not meant".into(),
+            });
+        }
+        if [earlier.value, entry.value] != [Covered::Yes; 2] {
             return Err(Difference {
                 line: statement.line,
                 what: format!(

@@ -5,6 +5,7 @@ mod common;
 mod corpus;
 mod decrypt;
 mod fake;
+mod field;
 mod fuzz;
 mod key_folder;
 mod keys;

@@ -164,13 +164,14 @@ fn a_file_is_of_another_format() {
     assert_snapshot!(folder.fail("files: [secret.enc.toml]\n"), @r#"
     error: g.yaml: line 1: files[0]: "secret.enc.toml": line 1: a JSON file must start with {
       its name ends in none of .yaml .yml .json .env .ini, so it is read as a binary file encrypted by sops, which is JSON
-    check the file with a JSON parser
+      it looks like a file of type yaml
     give the file the ending of its format, as in secret.enc.yaml
     "#);
     fs::copy(path("secret.enc.yaml"), path("secret.enc.json")).unwrap();
     assert_snapshot!(folder.fail("files: [secret.enc.json]\n"), @r#"
     error: g.yaml: line 1: files[0]: "secret.enc.json": line 1: a JSON file must start with {
-    check the file with a JSON parser
+      it looks like a file of type yaml
+    give the file the ending of its format, as in secret.enc.yaml
     "#);
 }
 
@@ -476,9 +477,9 @@ fn decrypting_by_hand_fails() {
     let version = folder.path().join("secret.enc.yaml");
     let text = fs::read_to_string(version).unwrap();
     let line = text.lines().find(|line| line.contains("version:")).unwrap();
-    folder.write("v.yaml", &text.replace(line, ""));
+    folder.write("v.yaml", &text.replace(line, "    version: \"three\""));
     assert_snapshot!(folder.decrypt(1, &["v.yaml"]), @r#"
-    error: "v.yaml": the metadata names no sops version
+    error: "v.yaml": the sops version in the metadata is not of the form 1.2.3
     restore the line `version: …` of the `sops` block; as a kustomize plugin, ksops-rs reads the file without it
     "#);
     folder.write(".sops.yaml", "stores: [\n");

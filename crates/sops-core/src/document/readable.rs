@@ -28,6 +28,30 @@ impl<State: Readable> Document<State> {
         &self.outcome.clear_ciphertexts
     }
 
+    /// Whether the file's rule leaves any value in clear that is not empty.
+    /// Nothing keeps such a value under its key: the MAC does not cover names
+    /// of keys whose values are in clear.
+    #[must_use]
+    pub fn has_clear_values(&self) -> bool {
+        self.outcome.has_clear_values
+    }
+
+    /// Finds a key or a text that is not UTF-8: where it stands. In JSON it
+    /// becomes something else (U+FFFD), here as with sops.
+    ///
+    /// ```
+    /// use sops_core::{Document, Format};
+    /// let plain = Document::parse_plain(b"a: {b: !!binary gA==}", Format::Yaml)?;
+    /// assert_eq!(plain.not_utf8().as_deref(), Some("a.b"));
+    /// # Ok::<(), sops_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn not_utf8(&self) -> Option<String> {
+        let mut documents = self.tree.iter();
+        let path = documents.find_map(query::not_utf8)?;
+        Some(query::shown(&path))
+    }
+
     /// The plaintext in this format, byte for byte what `sops decrypt` prints.
     /// Where the format has no room for it, comments are dropped, and all
     /// documents but the first.
@@ -115,7 +139,8 @@ impl<State: Readable> Document<State> {
 
     /// What `sops decrypt --extract` prints for a path such as
     /// `["a"]["b"][0]`: a string as it is, a mapping as a document in this
-    /// format, other values alone.
+    /// format, with the further documents of the file behind it, other values
+    /// alone.
     ///
     /// # Errors
     ///
@@ -125,7 +150,8 @@ impl<State: Readable> Document<State> {
     pub fn extract(&self, path: &str, format: Format, style: &Style) -> Result<Zeroizing<Vec<u8>>> {
         let path = query::parse_path(path)?;
         let value = query::find(format::first_document(&self.tree)?, &path)?;
-        format::write_extracted(value, format, style)
+        let rest = self.tree.get(1..).unwrap_or_default();
+        format::write_extracted(value, rest, format, style)
     }
 
     /// Every scalar of the first document with its path, as the Terraform

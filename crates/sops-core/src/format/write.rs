@@ -105,12 +105,18 @@ pub(crate) fn write_encrypted(
 /// mappings as a document.
 pub(crate) fn write_extracted(
     value: &Value,
+    rest: &[Mapping],
     format: Format,
     style: &Style,
 ) -> Result<Zeroizing<Vec<u8>>> {
     let mut out = SecretBuf::default();
     match (value, format) {
         (Value::String(text), _) => out.push(text.as_bytes()),
+        // As in sops it takes the place of the document that it stands in.
+        (Value::Mapping(mapping), Format::Yaml) if !rest.is_empty() => {
+            let all = [std::slice::from_ref(mapping), rest].concat();
+            return write_plain(&all, format, style);
+        }
         (Value::Mapping(mapping), _) => {
             return write_plain(std::slice::from_ref(mapping), format, style);
         }

@@ -159,3 +159,51 @@ fn anybody_can_write_a_file() {
     let plain = "secret: of somebody else\n";
     assert_eq!(decrypt(&encrypt(plain, options)).as_deref(), Ok(plain));
 }
+
+/// The end of a document may become the head of the next: order and paths of
+/// the values stay the same. An encrypted value moves from a Secret into a
+/// ConfigMap.
+#[test]
+fn the_border_between_documents_is_not_covered() {
+    let plain = "\
+kind: Secret
+stringData:
+    password: hunter2
+---
+kind: ConfigMap
+data:
+    a: b
+";
+    let rule = Rule::EncryptedRegex("^(data|stringData)$".into());
+    let file = encrypt(plain, options().with_rule(rule));
+    assert_eq!(decrypt(&file).as_deref(), Ok(plain));
+    let moving = format!("stringData:\n{}\n", line(&file, "    password:"));
+    let moved = file.replacen(&moving, "", 1);
+    let moved = moved.replacen("\n---\n", &format!("\n---\n{moving}"), 1);
+    let expected = "\
+kind: Secret
+---
+stringData:
+    password: hunter2
+kind: ConfigMap
+data:
+    a: b
+";
+    assert_eq!(decrypt(&moved).as_deref(), Ok(expected));
+    // Two documents become one, and one two.
+    let sops = &file[file.find("sops:\n").unwrap()..file.find("\n---\n").unwrap() + 1];
+    let joined = file.replacen(
+        &format!("{sops}---\nkind: ConfigMap\n"),
+        "name: ConfigMap\n",
+        1,
+    );
+    assert_eq!(
+        decrypt(&joined).as_deref(),
+        Ok(plain.replace("---\nkind:", "name:").as_str())
+    );
+    let cut = file.replacen("data:\n    a:", &format!("{sops}---\ndata:\n    a:"), 1);
+    assert_eq!(
+        decrypt(&cut).as_deref(),
+        Ok(plain.replace("data:\n    a", "---\ndata:\n    a").as_str())
+    );
+}

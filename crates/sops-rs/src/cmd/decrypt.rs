@@ -31,7 +31,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use sops_core::{Document, Format, Readable, Style, query};
+use sops_core::{Document, Format, Readable, Style, WarningKind, query};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -42,6 +42,7 @@ use crate::{
     messages,
     session::{Options, Session, cleaned, format_named},
     target::Target,
+    version,
 };
 
 /// What is to be decrypted, and how.
@@ -174,7 +175,13 @@ impl Plan {
             query::parse_path(path).map_err(|error| exit::of_core(error, false).at("--extract"))?;
         }
         let bytes = read.unwrap_or_else(|| input.read(session))?;
-        let document = input.parse(session, &bytes)?;
+        let document = input.parse_any(session, &bytes)?;
+        match document.metadata().version.as_str() {
+            "" => session.warn(&format!("{}: {}", input.name(), version::MISSING)),
+            named => {
+                version::check(named).map_err(|error| error.at(input.name()).of_kind("metadata"))?
+            }
+        }
         if self.ignore_mac {
             session.warn("--ignore-mac: what follows may have been changed by anyone");
         }
@@ -183,16 +190,54 @@ impl Plan {
             let document = document
                 .decrypt_without_mac(&keys.keyring)
                 .map_err(opening)?;
-            (self.write(&document, &style), document.warnings().to_vec())
+            (self.write(&document, &style), self.odd(&document))
         } else {
             let document = document.decrypt(&keys.keyring).map_err(opening)?;
-            (self.write(&document, &style), document.warnings().to_vec())
+            (self.write(&document, &style), self.odd(&document))
         };
         session.info("Data key recovered successfully");
-        for warning in warnings {
+        for warning in &warnings {
             session.warn(&format!("{}: {warning}", input.name()));
         }
         plaintext.map_err(|error| input.error(session, error))
+    }
+
+    /// What is odd about a file: not all of a thousand things.
+    fn odd(&self, document: &Document<impl Readable>) -> Vec<String> {
+        /// As many of a kind as a person reads.
+        const MOST: usize = 10;
+        let mut counts: Vec<(WarningKind, usize)> = Vec::new();
+        let mut shown = Vec::new();
+        for warning in document.warnings() {
+            let kind = warning.kind();
+            let at = counts.iter().position(|(known, _)| *known == kind);
+            let at = at.unwrap_or_else(|| {
+                counts.push((kind, 0));
+                counts.len() - 1
+            });
+            let Some((_, count)) = counts.get_mut(at) else {
+                continue;
+            };
+            *count += 1;
+            if *count <= MOST {
+                shown.push(warning.to_string());
+            }
+        }
+        let more: usize = counts
+            .iter()
+            .map(|(_, count)| count.saturating_sub(MOST))
+            .sum();
+        if more > 0 {
+            shown.push(format!("{more} more warnings like these"));
+        }
+        if self.input.output_format == Format::Json
+            && let Some(path) = document.not_utf8()
+        {
+            shown.push(format!(
+                "{path}: not UTF-8, which JSON cannot hold: U+FFFD stands for what is none, as with sops"
+            ));
+        }
+        shown
     }
 
     fn write(

@@ -16,9 +16,10 @@ use crate::{
     changed::Changed,
     creation, editor, exit,
     input::Input,
-    private::{OnSignal, PrivateDir},
+    private::PrivateDir,
     read,
     session::Session,
+    signals::OnSignal,
     target::Target,
 };
 

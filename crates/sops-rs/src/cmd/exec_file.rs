@@ -20,8 +20,9 @@ use crate::{
     error::quoted,
     exit,
     input::Input,
-    private::{OnSignal, PrivateDir},
+    private::PrivateDir,
     session::{Session, cleaned},
+    signals::OnSignal,
 };
 
 pub(crate) fn command(session: &mut Session<'_, '_>, given: &Given) -> Result<()> {
