@@ -16,6 +16,7 @@ pub mod env_file;
 pub mod generate;
 pub mod generator;
 pub mod glob;
+pub mod guard;
 pub mod install;
 pub mod keys;
 pub mod krm;
@@ -28,7 +29,10 @@ mod subcommand;
 mod unreadable;
 mod yaml;
 
-use std::{ffi::OsString, path::Path};
+use std::{
+    ffi::{OsStr, OsString},
+    path::Path,
+};
 
 use generate::Context;
 use generator::Generator;
@@ -66,15 +70,37 @@ pub fn run(mut process: Process<'_>) -> u8 {
             None => Err(Error::new("no such subcommand").advise("see `ksops-rs --help`")),
         },
     };
-    match result {
-        Ok(()) => 0,
-        Err(error) => {
-            if !error.is_quiet() {
-                process.say("error", &error.to_string());
-            }
-            error.exit_code()
+    ended(&mut process, result.map(|()| 0))
+}
+
+/// What the program is by the name that it is called by (`argv[0]`): itself,
+/// or kustomize in its place ([`guard`]).
+pub fn called(name: &OsStr) -> fn(Process<'_>) -> u8 {
+    if name == guard::INSIDE {
+        |mut process| {
+            let result = guard::inside(&mut process);
+            ended(&mut process, result)
         }
+    } else if Path::new(name)
+        .file_name()
+        .is_some_and(|name| name == "kustomize")
+    {
+        |mut process| {
+            let result = guard::as_kustomize(&mut process);
+            ended(&mut process, result)
+        }
+    } else {
+        run
     }
+}
+
+fn ended(process: &mut Process<'_>, result: Result<u8>) -> u8 {
+    result.unwrap_or_else(|error| {
+        if !error.is_quiet() {
+            process.say("error", &error.to_string());
+        }
+        error.exit_code()
+    })
 }
 
 /// In KRM style a repository names the arguments (`exec.args`), so that none

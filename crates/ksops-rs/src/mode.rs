@@ -62,6 +62,8 @@ By hand:
   ksops-rs decrypt [FILE]     print one file decrypted; see `ksops-rs decrypt --help`
   ksops-rs doctor [DIR]       say why a build does not work here, and what to do
   ksops-rs install DIR        copy the plugin into DIR, as Argo CD needs it
+  ksops-rs guard -- kustomize build …
+                              keep tenants apart, even when they run programs
   ksops-rs completion SHELL   print a script for bash, zsh or fish; or for man
   ksops-rs --version          print the version
   ksops-rs --help             print this text

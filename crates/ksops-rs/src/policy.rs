@@ -123,6 +123,19 @@ impl Policy {
     pub fn new(settings: &Settings, dir: &Path, parent: Option<&Path>) -> Result<Self> {
         match &settings.confine {
             Confine::Off => Ok(Policy::unlimited(dir)),
+            Confine::Auto if settings.guard_root.is_some() => {
+                let mut policy = Policy::repository(dir, settings.source_path.as_deref(), parent)?;
+                // A remote base is outside, and a repository of its own.
+                if let Some(root) = &settings.guard_root
+                    && policy.dir.starts_with(root)
+                {
+                    policy.root = Some(Root {
+                        folder: root.clone(),
+                        why: Why::Guard,
+                    });
+                }
+                Ok(policy)
+            }
             Confine::Auto if settings.argo_cd => {
                 Policy::repository(dir, settings.source_path.as_deref(), parent)
             }

@@ -37,6 +37,21 @@ pub const KEY_PROJECTS: &str = "KSOPS_KEY_PROJECTS";
 /// they are meant.
 pub const FILE_SIZE: &str = "KSOPS_FILE_SIZE";
 
+/// The checkout that `ksops guard` lets a build read: set by it, for the plugin.
+pub const GUARD_ROOT: &str = "KSOPS_GUARD_ROOT";
+
+/// The kustomize that `ksops guard` runs.
+pub const GUARD_KUSTOMIZE: &str = "KSOPS_GUARD_KUSTOMIZE";
+
+/// Names of variables that `ksops guard` passes on too, with commas between.
+pub const GUARD_ENV: &str = "KSOPS_GUARD_ENV";
+
+/// Paths that `ksops guard` lets a build read too, with colons between.
+pub const GUARD_READ: &str = "KSOPS_GUARD_READ";
+
+/// `true`: `ksops guard` also works where the kernel offers less.
+pub const GUARD_BEST_EFFORT: &str = "KSOPS_GUARD_BEST_EFFORT";
+
 /// Set by Argo CD for every program that renders an application.
 pub const APP_NAME: &str = "ARGOCD_APP_NAME";
 
@@ -70,6 +85,8 @@ pub struct Settings {
     pub argo_cd: bool,
     /// `ARGOCD_APP_SOURCE_PATH`: where in its repository the application is.
     pub source_path: Option<PathBuf>,
+    /// `KSOPS_GUARD_ROOT`: the checkout that a guarded build may read.
+    pub guard_root: Option<PathBuf>,
     /// `KSOPS_CONFINE`: which files may be read.
     pub confine: Confine,
     /// `KSOPS_KEY_DIR`, or its older name.
@@ -151,6 +168,7 @@ impl Default for Settings {
             offline: false,
             argo_cd: false,
             source_path: None,
+            guard_root: None,
             confine: Confine::Auto,
             key_dir: None,
             key_projects: None,
@@ -195,6 +213,9 @@ impl Settings {
             offline: false,
             argo_cd,
             source_path: set(SOURCE_PATH).map(PathBuf::from),
+            guard_root: set(GUARD_ROOT)
+                .map(PathBuf::from)
+                .filter(|root| root.is_absolute()),
             confine: confine(var)?,
             key_dir,
             key_projects,
@@ -232,7 +253,7 @@ fn placeholder(var: &Lookup<'_>, argo_cd: bool) -> Result<bool> {
 }
 
 /// `true` or `false`; `None` where it is not set.
-fn switch(var: &Lookup<'_>, name: &str) -> Result<Option<bool>> {
+pub(crate) fn switch(var: &Lookup<'_>, name: &str) -> Result<Option<bool>> {
     let value = var(name).unwrap_or_default();
     match value.to_str() {
         Some("") => Ok(None),

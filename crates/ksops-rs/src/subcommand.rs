@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use crate::{Process, Result, completion, decrypt, doctor, install};
+use crate::{Error, Process, Result, completion, decrypt, doctor, guard, install};
 
 /// Runs a subcommand; the first argument is its name.
 pub(crate) type Run = fn(&mut Process<'_>, Vec<OsString>) -> Result<()>;
@@ -14,6 +14,7 @@ const ALL: &[(&str, Run)] = &[
     }),
     ("decrypt", decrypt::run),
     ("doctor", doctor::run),
+    ("guard", |process, args| ended(guard::run(process, args)?)),
     ("install", |process, args| install::run(process, &args)),
 ];
 
@@ -26,4 +27,14 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 pub(crate) fn named(name: &OsStr) -> Option<Run> {
     let found = ALL.iter().find(|(known, _)| name == *known);
     found.map(|(_, run)| *run)
+}
+
+/// The exit code of a program that was run, as this program's.
+fn ended(code: u8) -> Result<()> {
+    match code {
+        0 => Ok(()),
+        code => Err(Error::new("what was run failed")
+            .quietly()
+            .with_exit_code(code)),
+    }
 }

@@ -25,6 +25,8 @@ pub struct Root {
 pub enum Why {
     /// `KSOPS_CONFINE` names it.
     Set,
+    /// `ksops guard` found it, and lets nothing else be read.
+    Guard,
     /// It holds `.git`.
     Git,
     /// It is what stands before `ARGOCD_APP_SOURCE_PATH`.
@@ -40,6 +42,7 @@ impl fmt::Display for Root {
         f.write_str(&path_name(&self.folder))?;
         match self.why {
             Why::Set => f.write_str(", the folder that KSOPS_CONFINE names"),
+            Why::Guard => f.write_str(", the repository that ksops guard lets this build read"),
             Why::Git => f.write_str(", the repository (the nearest .git is there)"),
             Why::SourcePath => write!(f, ", the repository (what stands before {SOURCE_PATH})"),
             Why::Parent => f.write_str(
