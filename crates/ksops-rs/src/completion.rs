@@ -5,7 +5,7 @@ use std::{ffi::OsString, fmt::Write};
 
 use clap::CommandFactory;
 
-use crate::{Error, Process, Result, decrypt, doctor, install, mode, subcommand};
+use crate::{Error, Process, Result, decrypt, doctor, guard, install, mode, subcommand};
 
 const USAGE: &str = "usage: ksops-rs completion bash|zsh|fish|man";
 
@@ -74,6 +74,18 @@ fn described() -> Vec<Described> {
                 .map(|(name, help)| Opt {
                     name: name.trim_start_matches('-').into(),
                     value: None,
+                    help: help.into(),
+                })
+                .into(),
+        },
+        "guard" => Described {
+            name,
+            summary: "Runs kustomize so that tenants stay apart, even when they run programs".into(),
+            arguments: "-- kustomize build",
+            options: guard::OPTIONS
+                .map(|(name, value, help)| Opt {
+                    name: name.trim_start_matches('-').into(),
+                    value: value.map(Into::into),
                     help: help.into(),
                 })
                 .into(),

@@ -55,6 +55,13 @@ const SELF: &str = "/proc/self/exe";
 const USAGE: &str =
     "usage: ksops-rs guard [--best-effort] [--env NAME]… [--read PATH]… -- kustomize build …";
 
+/// The options, what follows them, and what they do.
+pub(crate) const OPTIONS: [(&str, Option<&str>, &str); 3] = [
+    ("--env", Some("NAME"), "pass this variable on too"),
+    ("--read", Some("PATH"), "let this file or folder be read too"),
+    ("--best-effort", None, "run also where the kernel offers less"),
+];
+
 /// The text of `ksops-rs guard --help`.
 const HELP: &str = "\
 Usage: ksops-rs guard [OPTIONS] -- kustomize build [ARGS]
@@ -279,10 +286,14 @@ fn joined(paths: &[PathBuf]) -> OsString {
 
 /// Which variables about keys a build may have.
 pub fn credentials(settings: &Settings) -> Credentials {
-    if keys::by_project(settings) {
-        Credentials::None
-    } else {
-        Credentials::All
+    if !keys::by_project(settings) {
+        return Credentials::All;
+    }
+    // The administrator lets the project use the pod's identity.
+    let is_ambient = |folder: &PathBuf| folder.join(keys::AMBIENT).exists();
+    match key_folders(settings, true).iter().any(is_ambient) {
+        true => Credentials::Clouds,
+        false => Credentials::None,
     }
 }
 

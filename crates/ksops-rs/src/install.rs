@@ -6,6 +6,8 @@
 //! onto itself. Every file is written beside its place and then renamed, so
 //! that a reader sees the old program or the new one, never half of one.
 
+mod guard;
+
 use std::{
     ffi::{OsStr, OsString},
     fs::{self, File, OpenOptions, Permissions},
@@ -30,20 +32,21 @@ pub const PLUGIN_HOME: &str = "plugin";
 /// Where KSOPS's own image keeps kustomize.
 const KUSTOMIZE: &str = "/usr/local/bin/kustomize";
 
-const USAGE: &str = "usage: ksops-rs install [--with-kustomize] [--with-sops] DIR";
+const USAGE: &str = "usage: ksops-rs install [--with-kustomize] [--with-sops] [--guard] DIR";
 
 /// Where the image keeps sops-rs.
 const SOPS: &str = "/usr/local/bin/sops";
 
 /// The options, and what they do.
-pub(crate) const OPTIONS: [(&str, &str); 2] = [
+pub(crate) const OPTIONS: [(&str, &str); 3] = [
     ("--with-kustomize", "also copy kustomize to DIR/kustomize"),
     ("--with-sops", "also copy sops (sops-rs) to DIR/sops"),
+    ("--guard", "also put this program at DIR/kustomize, as its guard"),
 ];
 
 /// The text of `ksops-rs install --help`.
 const HELP: &str = "\
-Usage: ksops-rs install [--with-kustomize] [--with-sops] DIR
+Usage: ksops-rs install [--with-kustomize] [--with-sops] [--guard] DIR
 
 Puts this program into DIR, an existing folder:
   DIR/ksops                                the program, for KRM style
@@ -56,6 +59,9 @@ Options:
   --with-sops       also copy the sops (sops-rs) that stands beside this
                     program, or else /usr/local/bin/sops, to DIR/sops:
                     for helm-secrets
+  --guard           put this program at DIR/kustomize too, where it guards the
+                    real one (see `ksops-rs guard --help`), and that kustomize,
+                    if there is one, at DIR/kustomize.real
 ";
 
 /// Runs the subcommand; the first argument is its name.
@@ -73,8 +79,18 @@ pub(crate) fn run(process: &mut Process<'_>, args: &[OsString]) -> Result<()> {
     for path in install(&program.file, &dir)? {
         process.tell(&format!("installed {}", path_name(&path)));
     }
+    if arguments.guard {
+        let candidates = [
+            program.path.with_file_name("kustomize"),
+            PathBuf::from(KUSTOMIZE),
+        ];
+        let needed = arguments.with_kustomize;
+        for path in guard::install(&program.file, &candidates, &dir, needed)? {
+            process.tell(&format!("installed {}", path_name(&path)));
+        }
+    }
     let others = [
-        (arguments.with_kustomize, KUSTOMIZE),
+        (arguments.with_kustomize && !arguments.guard, KUSTOMIZE),
         (arguments.with_sops, SOPS),
     ];
     for (_, usual) in others.iter().filter(|(wanted, _)| *wanted) {
@@ -92,6 +108,7 @@ struct Arguments {
     dir: PathBuf,
     with_kustomize: bool,
     with_sops: bool,
+    guard: bool,
 }
 
 impl Arguments {
@@ -99,11 +116,12 @@ impl Arguments {
     /// the folder, what follows is ignored. `None` where help is asked for.
     fn parse(args: &[OsString]) -> Result<Option<Self>> {
         let mut dir = None;
-        let (mut with_kustomize, mut with_sops) = (false, false);
+        let (mut with_kustomize, mut with_sops, mut guard) = (false, false, false);
         for arg in args {
             match arg.to_str() {
                 Some("--with-kustomize") => with_kustomize = true,
                 Some("--with-sops") => with_sops = true,
+                Some("--guard") => guard = true,
                 Some("--help" | "-h") => return Ok(None),
                 Some(option) if dir.is_none() && option.starts_with("--") => {
                     return Err(
@@ -120,6 +138,7 @@ impl Arguments {
                 dir,
                 with_kustomize,
                 with_sops,
+                guard,
             })),
             None => Err(Error::new("install: the folder to install into is missing").advise(USAGE)),
         }
@@ -186,7 +205,16 @@ pub fn install(program: &File, dir: &Path) -> Result<[PathBuf; 2]> {
 pub fn install_other(candidates: &[PathBuf], program: &File, dir: &Path) -> Result<PathBuf> {
     let name = candidates.first().and_then(|path| path.file_name());
     let name = name.unwrap_or_default().to_string_lossy();
-    let target = dir.join(&*name);
+    install_other_as(candidates, program, &name, &dir.join(&*name))
+}
+
+/// As above, to a path of another name.
+fn install_other_as(
+    candidates: &[PathBuf],
+    program: &File,
+    name: &str,
+    target: &Path,
+) -> Result<PathBuf> {
     let machine = Needs::of_file(program)
         .ok()
         .and_then(|needs| needs.machine());
@@ -194,8 +222,8 @@ pub fn install_other(candidates: &[PathBuf], program: &File, dir: &Path) -> Resu
     for candidate in candidates {
         match open_program(candidate, machine) {
             Ok(file) => {
-                copy(&file, &target).map_err(|error| cannot(&target, &error))?;
-                return Ok(target);
+                copy(&file, target).map_err(|error| cannot(target, &error))?;
+                return Ok(target.to_owned());
             }
             Err(reason) => reasons.push(format!("{}: {reason}", candidate.display())),
         }

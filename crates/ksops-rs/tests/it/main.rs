@@ -7,6 +7,7 @@ mod decrypt;
 mod fake;
 mod field;
 mod fuzz;
+mod guard;
 mod key_folder;
 mod keys;
 mod kubectl;
