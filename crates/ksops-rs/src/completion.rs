@@ -80,7 +80,8 @@ fn described() -> Vec<Described> {
         },
         "guard" => Described {
             name,
-            summary: "Runs kustomize so that tenants stay apart, even when they run programs".into(),
+            summary: "Runs kustomize so that tenants stay apart, even when they run programs"
+                .into(),
             arguments: "-- kustomize build",
             options: guard::OPTIONS
                 .map(|(name, value, help)| Opt {

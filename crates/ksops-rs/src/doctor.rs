@@ -5,6 +5,7 @@
 //! break it in one place after the other.
 
 mod generators;
+mod guard;
 mod host;
 mod keys;
 mod kustomization;
@@ -105,6 +106,10 @@ pub(crate) fn run(process: &mut Process<'_>, args: Vec<OsString>) -> Result<()> 
         user: User::of_status(&read("/proc/self/status")).unwrap_or_default(),
         mounts: read("/proc/self/mountinfo"),
         run: &host::run,
+        names: std::env::vars_os()
+            .map(|(name, _)| name.to_string_lossy().into_owned())
+            .collect(),
+        kernel: crate::guard::kernel::current(),
     };
     let options = Options {
         dir: arguments.dir,
@@ -139,7 +144,12 @@ pub fn examine(host: &Host<'_>, options: &Options) -> Report {
     programs::check(host, styles, &mut report);
     kustomize::check(host, styles, options.flags, &mut report);
     let settings = settings(host, &mut report);
+    let is_guarded = guard::check(host, &settings, &mut report);
     let (keys, has_keys) = keys::check(host, options, styles, &settings, &mut report);
+    if is_guarded {
+        // That a repository may run programs is no matter any more.
+        report.checks.retain(|check| check.name != keys::APART);
+    }
     let mut context = Context {
         // Files are decrypted even where placeholders are asked for: that is
         // what is to be checked.

@@ -32,7 +32,7 @@ use std::{
 };
 
 pub use environment::{Credentials, is_kept};
-pub(crate) use layout::REAL;
+pub(crate) use layout::{REAL, is_this, kustomize};
 pub use plan::{Access, Layout, Rule, rules};
 
 use crate::{
@@ -58,8 +58,16 @@ const USAGE: &str =
 /// The options, what follows them, and what they do.
 pub(crate) const OPTIONS: [(&str, Option<&str>, &str); 3] = [
     ("--env", Some("NAME"), "pass this variable on too"),
-    ("--read", Some("PATH"), "let this file or folder be read too"),
-    ("--best-effort", None, "run also where the kernel offers less"),
+    (
+        "--read",
+        Some("PATH"),
+        "let this file or folder be read too",
+    ),
+    (
+        "--best-effort",
+        None,
+        "run also where the kernel offers less",
+    ),
 ];
 
 /// The text of `ksops-rs guard --help`.
@@ -410,7 +418,7 @@ fn key_folders(settings: &Settings, by_project: bool) -> Vec<PathBuf> {
     }
     let own = match &settings.project {
         Project::Named(name) => Some(dir.path.join(name)),
-        Project::Missing | Project::Bad => None,
+        Project::Missing | Project::Empty | Project::Bad => None,
     };
     own.into_iter()
         .chain([dir.path.join(keys::SHARED)])

@@ -41,7 +41,10 @@ const SOPS: &str = "/usr/local/bin/sops";
 pub(crate) const OPTIONS: [(&str, &str); 3] = [
     ("--with-kustomize", "also copy kustomize to DIR/kustomize"),
     ("--with-sops", "also copy sops (sops-rs) to DIR/sops"),
-    ("--guard", "also put this program at DIR/kustomize, as its guard"),
+    (
+        "--guard",
+        "also put this program at DIR/kustomize, as its guard",
+    ),
 ];
 
 /// The text of `ksops-rs install --help`.

@@ -10,7 +10,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::settings::Lookup;
+use crate::{guard::kernel::Kernel, settings::Lookup};
 
 /// Runs a program with arguments and gives back what it prints.
 pub type Run<'a> = dyn Fn(&Path, &[&str]) -> io::Result<String> + 'a;
@@ -31,6 +31,10 @@ pub struct Host<'a> {
     pub mounts: String,
     /// How programs are run.
     pub run: &'a Run<'a>,
+    /// The names of all variables.
+    pub names: Vec<String>,
+    /// What the kernel offers the guard.
+    pub kernel: Kernel,
 }
 
 /// A user as the kernel sees one.
@@ -250,6 +254,8 @@ mod tests {
                      3 2 0:1 / /no/yes\\040now rw - x x rw\n"
                 .into(),
             run: &run,
+            names: Vec::new(),
+            kernel: Kernel::NotLinux,
         };
         assert!(!host.is_noexec(Path::new("/bin-none/x")));
         assert!(host.is_noexec(Path::new("/no/x")));

@@ -14,6 +14,9 @@ use crate::{
     settings::{KEY_DIR, Project, is_dns_label},
 };
 
+/// The name of the check that warns of programs of a repository.
+pub(super) const APART: &str = "projects apart";
+
 const FILE: &str = "SOPS_AGE_KEY_FILE";
 
 /// What is said where there is nothing to open a file with.
@@ -156,7 +159,7 @@ fn by_project(settings: &Settings, options: &Options, styles: Styles, report: &m
     if has_projects && may_exec {
         report.bad(
             Status::Warning,
-            "projects apart",
+            APART,
             "keys are kept by project, but with --enable-exec a repository may run any program as the repo-server, and so read them all",
             "take --enable-exec out of kustomize.buildOptions, and use legacy style",
         );

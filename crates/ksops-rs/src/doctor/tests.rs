@@ -11,6 +11,7 @@ use std::{
 use sops_core::{Document, EncryptOptions, metadata::Rule};
 
 use super::*;
+use crate::guard::kernel::Kernel;
 
 const KEY: &str = include_str!("../../../../testdata/corpus/keys/age-a.txt");
 const RECIPIENT: &str = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";
@@ -53,6 +54,8 @@ struct Rig {
     mounts: String,
     uid: u32,
     options: Options,
+    /// What the guard would be made of.
+    kernel: Kernel,
     /// What the ksops on `PATH` says it is.
     says: &'static str,
 }
@@ -70,12 +73,15 @@ impl Rig {
                 flags: Some(Flags::parse("--enable-alpha-plugins --enable-exec")),
                 online: false,
             },
+            kernel: Kernel::Landlock(7),
             says: concat!("ksops-rs ", env!("CARGO_PKG_VERSION"), "\n"),
         };
         let bin = "usr/local/bin/";
-        for name in ["ksops", "kustomize", "argocd-repo-server"] {
+        for name in ["ksops", "argocd-repo-server"] {
             rig.program(&format!("{bin}{name}"), &elf(62));
         }
+        // Any other program than this one.
+        rig.program(&format!("{bin}kustomize"), &[elf(62), vec![0]].concat());
         let plugin = format!("{HOME}/ksops-plugin/viaduct.ai/v1/ksops/ksops");
         rig.program(&plugin, &elf(62));
         rig.program("custom-tools/ksops", &elf(62));
@@ -181,6 +187,8 @@ impl Rig {
             },
             mounts: self.mounts.clone(),
             run: &run,
+            names: self.vars.keys().map(|name| (*name).into()).collect(),
+            kernel: self.kernel.clone(),
         };
         examine(&host, &self.options)
     }
@@ -258,7 +266,51 @@ macro_rules! broken {
     )*};
 }
 
+/// The guard stands where kustomize is looked for.
+fn guarded(rig: &mut Rig) {
+    rig.program("usr/local/bin/kustomize", &elf(62));
+    rig.program("opt/kustomize", b"real");
+    rig.set("KSOPS_GUARD_KUSTOMIZE", "opt/kustomize");
+    rig.vars.insert("REDIS_PASSWORD", "hunter2".into());
+}
+
+#[test]
+fn a_guard_that_works() {
+    let mut rig = Rig::new();
+    guarded(&mut rig);
+    let report = rig.examine();
+    assert!(report.is_ok());
+    let text = rig.text(&report);
+    let lines: Vec<_> = text.lines().filter(|line| line.contains("guard")).collect();
+    insta::assert_snapshot!("a_guard_that_works", lines.join("\n"));
+    // What a repository may run is no matter any more.
+    rig.write("keys/team-a/age.agekey", KEY);
+    rig.set("KSOPS_KEY_DIR", "keys");
+    rig.options.project = Some("team-a".into());
+    let text = rig.text(&rig.examine());
+    assert!(!text.contains("projects apart"), "{text}");
+    let lines: Vec<_> = text.lines().filter(|line| line.contains("guard")).collect();
+    insta::assert_snapshot!("a_guard_and_projects", lines.join("\n"));
+}
+
 broken! {
+    guard_without_kustomize: |rig| {
+        guarded(rig);
+        rig.remove("opt/kustomize");
+    };
+    guard_on_an_old_kernel: |rig| {
+        guarded(rig);
+        rig.kernel = Kernel::Landlock(2);
+    };
+    guard_on_an_old_kernel_by_best_effort: |rig| {
+        guarded(rig);
+        rig.kernel = Kernel::Off("it is switched off");
+        rig.vars.insert("KSOPS_GUARD_BEST_EFFORT", "true".into());
+    };
+    guard_with_a_setting_that_is_none: |rig| {
+        guarded(rig);
+        rig.vars.insert("KSOPS_GUARD_READ", "relative".into());
+    };
     ksops_is_not_mounted_on_path: |rig| {
         rig.remove("usr/local/bin/ksops");
     };

@@ -25,7 +25,7 @@ pub(crate) const REAL: &str = "kustomize.real";
 /// # Errors
 ///
 /// Where there is none.
-pub(super) fn kustomize(var: &Lookup<'_>, own: &Path, by_hand: bool) -> Result<PathBuf> {
+pub(crate) fn kustomize(var: &Lookup<'_>, own: &Path, by_hand: bool) -> Result<PathBuf> {
     let advice = format!(
         "set {GUARD_KUSTOMIZE} to the absolute path of kustomize, or put it beside this program as {REAL} with `ksops install --guard DIR`"
     );
@@ -103,11 +103,17 @@ fn usable(path: &Path, own: &Path) -> std::result::Result<(), String> {
     if metadata.permissions().mode() & 0o111 == 0 {
         return Err("not executable".into());
     }
-    match fs::metadata(own) {
-        Ok(own_metadata) if is_same(path, &metadata, own, &own_metadata).unwrap_or(false) => {
-            Err("this program itself".into())
-        }
-        _ => Ok(()),
+    if is_this(path, own) {
+        return Err("this program itself".into());
+    }
+    Ok(())
+}
+
+/// Whether a file is this program or a copy of it.
+pub(crate) fn is_this(path: &Path, own: &Path) -> bool {
+    match (fs::metadata(path), fs::metadata(own)) {
+        (Ok(a), Ok(b)) => is_same(path, &a, own, &b).unwrap_or(false),
+        _ => false,
     }
 }
 

@@ -138,12 +138,13 @@ pub fn rules(vars: &[(String, String)], layout: &Layout) -> Vec<Rule> {
     if layout.own_keys {
         rules.below(home, KEYS);
         rules.below(config.as_deref(), KEYS_BELOW_CONFIG);
-        if var("KSOPS_VAULT_ROLE").is_some() {
-            rules.add(
-                "/var/run/secrets/kubernetes.io/serviceaccount",
-                Access::Read,
-            );
-        }
+    }
+    // Passed on only where a build may use the pod's identity.
+    if var("KSOPS_VAULT_ROLE").is_some() {
+        rules.add(
+            "/var/run/secrets/kubernetes.io/serviceaccount",
+            Access::Read,
+        );
     }
     for (name, value) in vars {
         if name == "GIT_SSH_COMMAND" {

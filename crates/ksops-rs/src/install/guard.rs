@@ -34,12 +34,7 @@ pub(super) fn install(
     let mut installed = Vec::new();
     // First: a guard without the real one would stop every build.
     if needed || has_one {
-        installed.push(install_other_as(
-            &candidates,
-            program,
-            "kustomize",
-            &real,
-        )?);
+        installed.push(install_other_as(&candidates, program, "kustomize", &real)?);
     }
     let guard = dir.join("kustomize");
     link(&dir.join("ksops"), &guard)

@@ -15,12 +15,13 @@ use crate::world::{is_root, kubectl};
 
 /// Runs a shell on the manifest itself: kustomize looks for the plugin at a
 /// path made of these fields. The shell does not find the commands
-/// `apiVersion:` and so on, and goes on to the script.
+/// `apiVersion:` and so on, and goes on to the script, whose first line is the end
+/// of a pipe.
 fn manifest(script: &str) -> String {
     let up = "../".repeat(20);
     let script: String = script.lines().map(|line| format!("  {line}\n")).collect();
     format!(
-        "apiVersion: viaduct.ai/{up}usr/bin/x\nkind: ../sh\nmetadata:\n  name: x\nscript: |\n{script}"
+        "apiVersion: viaduct.ai/{up}usr/bin/x\nkind: ../sh\nmetadata:\n  name: x\nscript: |\n  :\n{script}"
     )
 }
 

@@ -259,7 +259,11 @@ fn remote_helm_charts() {
         .write(&format!("{folder}/kustomization.yaml"), text);
     server.own(OWN);
     let command = format!("--helm-command={}", helm_copy.display());
-    let rendered = server.build(true, "web", &["--enable-helm", &command]);
+    let ksops = server.world.path("custom-tools/ksops");
+    let mut build = server.world.command(&ksops, OWN);
+    build.args(["guard", "--"]).arg(&kubectl);
+    build.args(["kustomize", "web", "--enable-helm", &command]);
+    let rendered = Built::of(build.output().unwrap());
     assert!(rendered.rendered().contains("a: c"));
     // It is there for the next time, as kustomize leaves it; and nothing else
     // was made writable.
@@ -306,16 +310,16 @@ fn remote_bases_over_ssh() {
     // The base has a generator: its files are in the clone.
     server
         .world
-        .write("base/kustomization.yaml", "generators: [generator.yaml]\n");
-    server.world.write("base/generator.yaml", GENERATOR);
+        .write("base.git/kustomization.yaml", "generators: [generator.yaml]\n");
+    server.world.write("base.git/generator.yaml", GENERATOR);
     let keys = [&server.team_a];
     let text = secret("remote", "a", "b");
     server
         .world
-        .encrypt("base/secret.enc.yaml", &keys, SECRETS, &text);
+        .encrypt("base.git/secret.enc.yaml", &keys, SECRETS, &text);
     shell(&format!(
         "cd '{}' && git init -q -b main && git add . && git -c user.name=x -c user.email=x@x commit -q -m x && git config receive.denyCurrentBranch ignore",
-        path("base")
+        path("base.git")
     ));
     fs::create_dir_all(server.world.path("ssh")).unwrap();
     shell(&format!(
@@ -364,7 +368,7 @@ fn remote_bases_over_ssh() {
     );
     let base = format!(
         "resources: ['ssh://root@127.0.0.1:{port}{}?ref=main']\n",
-        path("base")
+        path("base.git")
     );
     server
         .world

@@ -91,8 +91,7 @@ build)
     cd "$1" || exit 1
     {{
       printf 'apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n'
-      printf 'functionConfig:\n'
-      sed 's/^/  /' generator.yaml
+      sed '1s/^/- /;2,$s/^/  /' generator.yaml
     }} | ksops
     exit ;;
   esac
