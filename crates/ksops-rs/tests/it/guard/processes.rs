@@ -61,7 +61,12 @@ fn exit_codes_and_words_are_kustomizes() {
     let plain = server.build(false, "nothing-here", LEGACY);
     assert!(!guarded.ok && !plain.ok);
     // Behind the time of day.
-    let said = |built: &Built| built.errors.split_once("err=").map(|(_, said)| said.to_owned());
+    let said = |built: &Built| {
+        built
+            .errors
+            .split_once("err=")
+            .map(|(_, said)| said.to_owned())
+    };
     assert!(said(&plain).is_some());
     assert_eq!(said(&guarded), said(&plain));
     server.script("image/usr/local/bin/kustomize", "#!/bin/sh\nexit 41\n");

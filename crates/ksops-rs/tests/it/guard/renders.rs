@@ -51,10 +51,6 @@ fn both_styles_components_and_bases() {
     server
         .world
         .encrypt(&file, &keys, SECRETS, &secret("shared", "a", "b"));
-    write(
-        "base/kustomization.yaml",
-        "generators: [../app/generator.yaml]\n",
-    );
     write("base/kustomization.yaml", "resources: [../app]\n");
     write(
         "component/kustomization.yaml",
@@ -308,9 +304,10 @@ fn remote_bases_over_ssh() {
         );
     };
     // The base has a generator: its files are in the clone.
-    server
-        .world
-        .write("base.git/kustomization.yaml", "generators: [generator.yaml]\n");
+    server.world.write(
+        "base.git/kustomization.yaml",
+        "generators: [generator.yaml]\n",
+    );
     server.world.write("base.git/generator.yaml", GENERATOR);
     let keys = [&server.team_a];
     let text = secret("remote", "a", "b");
