@@ -25,10 +25,7 @@ pub(super) fn check(host: &Host<'_>, settings: &Settings, report: &mut Report) -
             report.bad(
                 Status::Warning,
                 "guard",
-                format!(
-                    "keys are kept by project, and kustomize is not guarded: a repository may make it run a program that reads them all ({} is here)",
-                    host.kernel
-                ),
+                "keys are kept by project, and kustomize is not guarded: a repository may make it run a program that reads them all",
                 "put the guard in front of kustomize with `ksops install --guard DIR`, or give each tenant a repo-server of its own",
             );
         }

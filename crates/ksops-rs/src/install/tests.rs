@@ -209,28 +209,3 @@ fn the_guard_stands_where_kustomize_is_looked_for() {
         assert_eq!(fs::read(to.path().join("kustomize")).unwrap(), b"one");
     }
 }
-
-#[test]
-fn the_guard_stands_where_kustomize_is_looked_for() {
-    let [from, to] = [(); 2].map(|()| tempfile::tempdir().unwrap());
-    let image = from.path().join("image");
-    let guard = |needed| {
-        let program = program(from.path(), "one");
-        install(&program, to.path()).unwrap();
-        // Run from there once more, it finds itself.
-        let candidates = [to.path().join("kustomize"), image.clone()];
-        super::guard::install(&program, &candidates, to.path(), needed)
-    };
-    assert_eq!(guard(false).unwrap(), [to.path().join("kustomize")]);
-    let ino = |name: &str| fs::metadata(to.path().join(name)).unwrap().ino();
-    assert_eq!(ino("kustomize"), ino("ksops"));
-    assert!(guard(true).is_err());
-    fs::write(&image, "two").unwrap();
-    fs::set_permissions(&image, Permissions::from_mode(0o755)).unwrap();
-    for needed in [true, false] {
-        assert_eq!(guard(needed).unwrap().len(), 2);
-        let real = fs::read(to.path().join("kustomize.real")).unwrap();
-        assert_eq!(real, b"two");
-        assert_eq!(fs::read(to.path().join("kustomize")).unwrap(), b"one");
-    }
-}

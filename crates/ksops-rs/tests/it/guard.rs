@@ -5,6 +5,7 @@
 //! itself is not root, as its own user.
 
 mod hostile;
+mod manifests;
 mod processes;
 mod renders;
 mod server;
