@@ -126,7 +126,7 @@ mod tests {
         fs::create_dir_all(&closed).unwrap();
         symlink(&outside, closed.join("link")).unwrap();
         symlink(temp.path(), dir.path().join("up")).unwrap();
-        fs::set_permissions(&closed, Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&closed, Permissions::from_mode(0o000)).unwrap();
         drop(dir);
         assert_eq!(names(temp.path()), [outside]);
     }
