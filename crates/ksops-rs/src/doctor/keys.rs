@@ -179,7 +179,7 @@ fn pgp(settings: &Settings, host: &Host<'_>, report: &mut Report) -> bool {
             Found::Identities { recipients, .. } => {
                 good = true;
                 report.ok(&name, format!("for {}", recipients.join(", ")));
-                if is_home && settings.argo_cd {
+                if is_home && (settings.argo_cd || host.is_repo_server()) {
                     report.ok(
                         &name,
                         "no gpg is needed; an init container that imports keys can go, where \

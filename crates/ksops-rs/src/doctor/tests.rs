@@ -10,6 +10,9 @@ use std::{
 
 use sops_core::{Document, EncryptOptions, metadata::Rule};
 
+#[cfg(feature = "pgp")]
+mod pgp;
+
 use super::*;
 use crate::guard::kernel::Kernel;
 
