@@ -99,11 +99,11 @@ impl Document<Encrypted> {
     /// ```
     /// use sops_core::{Document, Format, inspect::RemarkKind};
     /// # let file = std::fs::read_to_string("examples/secret.enc.yaml")?;
-    /// let tampered = format!("by-hand: hunter2\n{file}");
+    /// let tampered = file.replace("stringData:\n", "stringData:\n    by-hand: hunter2\n");
     /// let document = Document::parse(tampered.as_bytes(), Format::Yaml)?;
     /// let remarks = document.inspect()?;
     /// assert_eq!(remarks[0].kind(), RemarkKind::ClearValue);
-    /// assert_eq!(remarks[0].key_path(), "by-hand");
+    /// assert_eq!(remarks[0].key_path(), "stringData.by-hand");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn inspect(&self) -> Result<Vec<Remark>> {

@@ -164,6 +164,13 @@ impl Gnupg {
             .arg(self.path())
             .args(["--kill", "gpg-agent"])
             .output();
+        // A gpg that starts meanwhile would talk to the agent that is ending.
+        for _ in 0..500 {
+            if !self.file("S.gpg-agent").exists() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
     }
 }
 

@@ -54,7 +54,7 @@ fn aws_has_two_or_three_fields() {
     it is YAML with aws_access_key_id, aws_secret_access_key and, if there is one, aws_session_token
     ");
     insta::assert_snapshot!(of("[default]\naws_access_key_id = hidden\n"), @"
-    no credentials: /file: not YAML
+    no credentials: /file: there is no aws_access_key_id
     it is YAML with aws_access_key_id, aws_secret_access_key and, if there is one, aws_session_token
     ");
     assert!(of("").contains("not YAML"));
