@@ -5,7 +5,7 @@ use std::{ffi::OsString, fmt::Write};
 
 use clap::CommandFactory;
 
-use crate::{Error, Process, Result, decrypt, doctor, guard, install, mode, subcommand};
+use crate::{Error, Process, Result, decrypt, doctor, guard, help, install};
 
 const USAGE: &str = "usage: ksops-rs completion bash|zsh|fish|man";
 
@@ -41,13 +41,18 @@ struct Opt {
     help: String,
 }
 
-/// Runs the subcommand; the first argument is its name.
+/// Runs the subcommand; the first argument is its name, `names` are those of
+/// every subcommand.
 ///
 /// # Errors
 ///
 /// Where no shell of these is named.
-pub(crate) fn run(process: &mut Process<'_>, args: &[OsString]) -> Result<()> {
-    let all = described();
+pub(crate) fn run(
+    process: &mut Process<'_>,
+    args: &[OsString],
+    names: impl Iterator<Item = &'static str>,
+) -> Result<()> {
+    let all = described(names);
     let text = match args.get(1).and_then(|name| name.to_str()) {
         Some("bash") => bash(&all),
         Some("zsh") => zsh(&all),
@@ -62,8 +67,8 @@ pub(crate) fn run(process: &mut Process<'_>, args: &[OsString]) -> Result<()> {
 }
 
 /// Every subcommand, by its own definition.
-fn described() -> Vec<Described> {
-    let all = subcommand::names().map(|name| match name {
+fn described(names: impl Iterator<Item = &'static str>) -> Vec<Described> {
+    let all = names.map(|name| match name {
         "decrypt" => of_clap(name, "[FILE]", &decrypt::Arguments::command()),
         "doctor" => of_clap(name, "[DIR]", &doctor::Arguments::command()),
         "install" => Described {
@@ -240,7 +245,7 @@ fn man(all: &[Described]) -> String {
          .B ksops-rs\nGENERATOR\n.br\n.B ksops-rs\n< RESOURCELIST\n.br\n.B ksops-rs\nCOMMAND [OPTIONS]\n\
          .SH DESCRIPTION\n.nf\n",
     );
-    for line in mode::HELP.lines() {
+    for line in help::HELP.lines() {
         let _ = writeln!(page, "{}", roff(line));
     }
     page.push_str(".fi\n.SH COMMANDS\n");
@@ -284,9 +289,9 @@ mod tests {
 
     #[test]
     fn every_subcommand_and_option_is_in_each() {
-        let all = described();
+        let all = described(crate::subcommand::names());
         for text in [bash(&all), zsh(&all), fish(&all), man(&all)] {
-            for name in subcommand::names() {
+            for name in crate::subcommand::names() {
                 assert!(text.contains(name), "{name}: {text}");
             }
             let plain = text.replace("\\-", "-");

@@ -17,6 +17,7 @@ pub mod generate;
 pub mod generator;
 pub mod glob;
 pub mod guard;
+mod help;
 pub mod install;
 pub mod keys;
 pub mod krm;
@@ -49,14 +50,14 @@ pub fn run(mut process: Process<'_>) -> u8 {
         return error.exit_code();
     }
     let result = match mode {
-        Mode::Help => process.print(mode::HELP.as_bytes()),
+        Mode::Help => process.print(help::HELP.as_bytes()),
         Mode::Version => {
             process.print(concat!("ksops-rs ", env!("CARGO_PKG_VERSION"), "\n").as_bytes())
         }
         Mode::Legacy(path) => legacy(&mut process, &path),
         Mode::Krm if !process.stdin_is_device => krm(&mut process),
         Mode::Krm => {
-            let _ = process.stderr.write_all(mode::HELP.as_bytes());
+            let _ = process.stderr.write_all(help::HELP.as_bytes());
             return 1;
         }
         Mode::Usage => Err(Error::new(

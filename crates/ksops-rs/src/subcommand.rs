@@ -10,7 +10,7 @@ pub(crate) type Run = fn(&mut Process<'_>, Vec<OsString>) -> Result<()>;
 /// They win over a file of the same name.
 const ALL: &[(&str, Run)] = &[
     ("completion", |process, args| {
-        completion::run(process, &args)
+        completion::run(process, &args, names())
     }),
     ("decrypt", decrypt::run),
     ("doctor", doctor::run),
