@@ -203,6 +203,74 @@ fn files_of_sops_open_without_gpg() {
     assert!(said.contains("the curve brainpoolP256r1"), "{said}");
 }
 
+/// A key of each kind, each way: what sops writes opens from a home and from a
+/// file, without any program, and sops opens what is written.
+#[test]
+fn every_algorithm_each_way() {
+    let Some(world) = World::new() else { return };
+    let home = world.path("home");
+    fs::write(world.path("s.yaml"), PLAIN).unwrap();
+    for (name, lines) in [
+        (
+            "rsa3072",
+            "RSA\nKey-Length: 3072\nKey-Usage: sign,cert,encrypt",
+        ),
+        (
+            "rsa4096",
+            "RSA\nKey-Length: 2048\nSubkey-Type: RSA\nSubkey-Length: 4096",
+        ),
+        (
+            "cv25519",
+            "EDDSA\nKey-Curve: ed25519\nSubkey-Type: ECDH\nSubkey-Curve: cv25519",
+        ),
+        (
+            "nistp256",
+            "ECDSA\nKey-Curve: nistp256\nSubkey-Type: ECDH\nSubkey-Curve: nistp256",
+        ),
+        (
+            "nistp384",
+            "ECDSA\nKey-Curve: nistp384\nSubkey-Type: ECDH\nSubkey-Curve: nistp384",
+        ),
+        (
+            "nistp521",
+            "ECDSA\nKey-Curve: nistp521\nSubkey-Type: ECDH\nSubkey-Curve: nistp521",
+        ),
+    ] {
+        let file = format!("Key-Type: {lines}\nName-Real: {name}\n%no-protection\n%commit\n");
+        let status = world.gpg(
+            &["--status-fd", "1", "--full-generate-key"],
+            file.as_bytes(),
+        );
+        let status = String::from_utf8(status).unwrap();
+        let created = status.lines().find(|l| l.contains("KEY_CREATED")).unwrap();
+        let fingerprint = created.split(' ').nth(3).unwrap();
+
+        let plain = world.path("s.yaml");
+        let enc = world.sops(&["encrypt", "--pgp", fingerprint, plain.to_str().unwrap()]);
+        let key = world.path("key.asc");
+        let export = world.gpg(&["--armor", "--export-secret-keys", fingerprint], b"");
+        fs::write(&key, export).unwrap();
+        let nowhere = Path::new("");
+        for vars in [("KSOPS_PGP_KEY_FILE", &*key), ("GNUPGHOME", &*home)] {
+            let rendered = ok(world.render(&enc, &[vars, ("PATH", nowhere)]));
+            let rendered = String::from_utf8(rendered).unwrap();
+            assert!(rendered.contains("password: hunter2"), "{name} {vars:?}");
+        }
+
+        let mut pgp = Pgp::default();
+        let _ = pgp.add_file(&key);
+        let mut keyring = Keyring::without_services();
+        keyring.add_service(pgp);
+        let document = Document::parse_plain(PLAIN.as_bytes(), Format::Yaml).unwrap();
+        let options = EncryptOptions::new([Recipient::pgp(fingerprint)]);
+        let ours = world.path("ours.yaml");
+        fs::write(&ours, document.encrypt(&options, &keyring).unwrap()).unwrap();
+        let opened = world.sops(&["decrypt", ours.to_str().unwrap()]);
+        let opened = String::from_utf8(opened).unwrap();
+        assert!(opened.contains("password: hunter2"), "{name}: {opened}");
+    }
+}
+
 #[test]
 fn sops_opens_what_is_written() {
     let Some(world) = World::new() else { return };
