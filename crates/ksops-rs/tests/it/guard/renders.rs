@@ -169,9 +169,9 @@ fn keys_of_a_projected_volume() {
     assert!(!server.build(true, "app", LEGACY).ok);
 }
 
-/// A program of `target/ci-tools`, where `.ci/run` puts it, or on `PATH`.
+/// A program that `.ci/kube` fetched, or on `PATH`.
 fn tool(name: &str) -> Option<PathBuf> {
-    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/ci-tools/bin");
+    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/ci-tools/kube");
     let paths = std::env::var_os("PATH").unwrap_or_default();
     let found = [PathBuf::from(own)]
         .into_iter()
