@@ -641,6 +641,10 @@ pub fn secret(data: &[u8]) {
         return;
     };
     for (key, value) in [("key", text), (text, "value")] {
+        // No key of a Secret in Kubernetes: as it is printed it reads as a merge.
+        if key == "<<" {
+            continue;
+        }
         let source = SecretSource {
             name: "secret".into(),
             ..SecretSource::default()
