@@ -21,7 +21,16 @@ use sops_core::{Document, EncryptOptions, Format, metadata::Rule};
 /// The kubectl that the tests use; `None`, with a line on stderr, where there
 /// is none that runs exec plugins. With CI=true that is a failure.
 pub fn kubectl() -> Option<PathBuf> {
-    let kubectl = tool("kubectl").or_else(|| on_path("kubectl"));
+    runs_plugins(tool("kubectl").or_else(|| on_path("kubectl")))
+}
+
+/// The one on `PATH`, as the image's programs are: below `/usr`, where a
+/// guarded build may read.
+pub fn installed_kubectl() -> Option<PathBuf> {
+    runs_plugins(on_path("kubectl").filter(|path| path.starts_with("/usr")))
+}
+
+fn runs_plugins(kubectl: Option<PathBuf>) -> Option<PathBuf> {
     let found = kubectl.filter(|kubectl| {
         let help = Command::new(kubectl).args(["kustomize", "--help"]).output();
         help.is_ok_and(|help| {

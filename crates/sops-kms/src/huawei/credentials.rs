@@ -71,6 +71,12 @@ pub(super) fn source(env: &Environment, places: &mut Vec<Place>) -> Result<Sourc
         return Err(unsupported("HUAWEICLOUD_SDK_IDP_ID"));
     }
     places.push(Place::new(variable(), Found::NotSet));
+    if env.is_given() {
+        return Err(KeyError::new(
+            Reason::NoCredentials,
+            "there is no access key among those that were given",
+        ));
+    }
     if let Some(source) = file(env, places, iam)? {
         return Ok(source);
     }

@@ -11,7 +11,7 @@ use super::{
     landlock,
     server::{LEGACY, OTHER, OWN, PASSWORD, Server},
 };
-use crate::world::{is_root, kubectl};
+use crate::world::{installed_kubectl as kubectl, is_root};
 
 /// Runs a shell on the manifest itself: kustomize looks for the plugin at a
 /// path made of these fields. The shell does not find the commands

@@ -14,7 +14,7 @@ use super::{
     landlock,
     server::{LEGACY, OWN, Server},
 };
-use crate::world::{Built, kubectl, resources};
+use crate::world::{Built, installed_kubectl as kubectl, resources};
 
 /// Waits until something is so, for half a minute at most.
 fn until(what: &str, is_so: impl Fn() -> bool) {

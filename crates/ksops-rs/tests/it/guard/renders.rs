@@ -16,7 +16,9 @@ use super::{
     server::{LEGACY, OWN, Server},
     skip,
 };
-use crate::world::{Built, GENERATOR, SECRETS, is_root, kubectl, resources, secret};
+use crate::world::{
+    Built, GENERATOR, SECRETS, installed_kubectl as kubectl, is_root, resources, secret,
+};
 
 const KRM: &str = "\
 apiVersion: viaduct.ai/v1
