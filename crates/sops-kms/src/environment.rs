@@ -214,7 +214,12 @@ impl Environment {
     }
 
     /// Whether credentials were given, so that there are no others.
-    #[cfg(any(feature = "aws", feature = "gcp", feature = "azure"))]
+    #[cfg(any(
+        feature = "aws",
+        feature = "gcp",
+        feature = "azure",
+        feature = "huawei"
+    ))]
     pub(crate) fn is_given(&self) -> bool {
         self.given.is_some()
     }

@@ -59,7 +59,7 @@ impl Advice {
 /// A file is written by somebody else. What it says (an address, a region, a
 /// role, a profile) must not decide where a credential goes or which program
 /// runs: a service is made with what it may reach, and answers
-/// [`Reason::Refused`] to the rest.
+/// [`Reason::Refused`](super::Reason::Refused) to the rest.
 ///
 /// ```
 /// use sops_core::keys::*;
@@ -111,14 +111,14 @@ pub trait KeyService: Any + Send + Sync {
     ///
     /// # Errors
     ///
-    /// Says why not; [`Reason::NotOurs`] where no key at hand fits.
+    /// Says why not; [`Reason::NotOurs`](super::Reason::NotOurs) where no key at hand fits.
     fn unwrap(&self, key: &WrappedKey, effort: Effort) -> Result<Secret, KeyError>;
 
     /// Wraps a data key, or a share of one, for a recipient.
     ///
     /// # Errors
     ///
-    /// Says why not; [`Reason::Invalid`] where the recipient is not one.
+    /// Says why not; [`Reason::Invalid`](super::Reason::Invalid) where the recipient is not one.
     fn wrap(&self, to: &Recipient, secret: &Secret) -> Result<WrappedKey, KeyError>;
 
     /// The places where it looked for keys or credentials, with what was
