@@ -97,28 +97,36 @@ impl Age {
     #[must_use = "it says whether the text holds an identity"]
     pub fn add_identities(&mut self, text: impl AsRef<[u8]>) -> Found {
         let kind = Kind::Age(Words::One);
-        let source = Source::bytes(Location::Given, kind, text.as_ref(), &self.callbacks);
-        self.add(source)
+        self.add_told(Source::bytes(
+            Location::Given,
+            kind,
+            text.as_ref(),
+            &self.callbacks,
+        ))
     }
 
     /// Adds an SSH private key, ed25519 or RSA. Says what was found.
     #[must_use = "it says whether the text is an SSH key"]
     pub fn add_ssh_key(&mut self, key: impl AsRef<[u8]>) -> Found {
-        let source = Source::bytes(Location::Given, Kind::Ssh, key.as_ref(), &self.callbacks);
-        self.add(source)
+        self.add_told(Source::bytes(
+            Location::Given,
+            Kind::Ssh,
+            key.as_ref(),
+            &self.callbacks,
+        ))
     }
 
     /// Adds an identity file. Says what was found.
     #[must_use = "it says whether the file holds an identity"]
     pub fn add_file(&mut self, path: impl AsRef<Path>) -> Found {
         let kind = Kind::Age(Words::One);
-        self.add(Source::file(None, path.as_ref(), kind, &self.callbacks))
+        self.add_told(Source::file(None, path.as_ref(), kind, &self.callbacks))
     }
 
     /// Adds a file with an SSH private key. Says what was found.
     #[must_use = "it says whether the file holds an SSH key"]
     pub fn add_ssh_key_file(&mut self, path: impl AsRef<Path>) -> Found {
-        self.add(Source::file(
+        self.add_told(Source::file(
             None,
             path.as_ref(),
             Kind::Ssh,
@@ -156,15 +164,21 @@ impl Age {
         }
     }
 
-    fn add(&mut self, source: Source) -> Found {
+    /// Adds a source, and says what it holds. That takes a public key for each
+    /// identity, so whoever only reads files leaves it to the report.
+    fn add_told(&mut self, source: Source) -> Found {
         let found = source.found();
+        self.add(source);
+        found
+    }
+
+    fn add(&mut self, source: Source) {
         for effort in source.efforts() {
             if !self.efforts.contains(effort) {
                 self.efforts.push(*effort);
             }
         }
         self.sources.push(source);
-        found
     }
 
     /// The identities of all places that an attempt of this effort adds; those
