@@ -2,24 +2,26 @@
 
 use std::{
     collections::HashMap,
+    hash::{BuildHasher, RandomState},
     sync::{Arc, Mutex, PoisonError},
 };
-
-use sha2::{Digest, Sha256};
 
 use crate::{
     keys::{Effort, KeyError, Secret, WrappedKey},
     limits,
 };
 
-/// Wrapped keys that were opened, by their hash. When there are too many, all
-/// are forgotten.
+/// Wrapped keys that were opened, by two keyed hashes of 64 bits: nobody outside
+/// can foresee them, they cost a fraction of SHA-256, and a collision would give
+/// a data key that no MAC agrees with. When there are too many, all are
+/// forgotten.
 #[derive(Default)]
 pub(super) struct Cache {
-    opened: Mutex<HashMap<[u8; 32], Secret>>,
+    hashers: [RandomState; 2],
+    opened: Mutex<HashMap<[u64; 2], Secret>>,
     /// Whoever asks a program, a server or a person for a key does so alone:
     /// others who want the same key wait for the answer.
-    turns: Mutex<HashMap<[u8; 32], Arc<Mutex<()>>>>,
+    turns: Mutex<HashMap<[u64; 2], Arc<Mutex<()>>>>,
 }
 
 impl Cache {
@@ -30,11 +32,8 @@ impl Cache {
         effort: Effort,
         unwrap: impl FnOnce() -> Result<Secret, KeyError>,
     ) -> Result<Secret, KeyError> {
-        let mut hash = Sha256::new();
-        hash.update(key.enc());
-        hash.update([0]);
-        hash.update(key.recipient().to_string());
-        let hash: [u8; 32] = hash.finalize().into();
+        let name = (key.enc(), key.recipient().to_string());
+        let hash = self.hashers.each_ref().map(|hasher| hasher.hash_one(&name));
         let opened = || self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         let remembered = || opened().get(&hash).cloned();
         if let Some(secret) = remembered() {
