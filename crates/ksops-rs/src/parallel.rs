@@ -56,6 +56,10 @@ impl Drop for Member<'_> {
 /// Says that this thread is about to wait for somebody else, such as a server:
 /// from now on more items are worked on at the same time than the machine has
 /// cores.
+#[cfg_attr(
+    not(any(test, feature = "clouds")),
+    expect(dead_code, reason = "only clouds are waited for")
+)]
 pub(crate) fn may_wait() {
     TEAM.with_borrow(|team| {
         if let Some(team) = team {
