@@ -56,14 +56,6 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("added", added),
 ];
 
-const FORMATS: [Format; 5] = [
-    Format::Yaml,
-    Format::Json,
-    Format::Dotenv,
-    Format::Ini,
-    Format::Binary,
-];
-
 const RECIPIENT: &str = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";
 
 /// The keys of the corpus, none of which protects anything.
@@ -483,7 +475,7 @@ fn rendered(listed: &Listed, file: &[u8]) -> Option<Vec<u8>> {
 fn convert(document: &Document<Plain>) {
     for inline_comments in [true, false] {
         let style = Style::default().with_inline_comments(inline_comments);
-        for format in FORMATS {
+        for format in Format::ALL {
             let written = document.to_bytes(format, &style);
             if format != document.format() {
                 continue;
@@ -782,7 +774,7 @@ pub fn config(data: &[u8]) {
             refused(error);
         }
     }
-    for format in FORMATS {
+    for format in Format::ALL {
         match config.style(format) {
             Ok(style) => assert!((2..=9).contains(&style.yaml_indent)),
             Err(error) => refused(error),

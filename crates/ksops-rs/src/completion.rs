@@ -4,6 +4,7 @@
 use std::{ffi::OsString, fmt::Write};
 
 use clap::CommandFactory;
+use sops_rs::roff;
 
 use crate::{Error, Process, Result, decrypt, doctor, guard, help, install};
 
@@ -246,7 +247,7 @@ fn man(all: &[Described]) -> String {
          .SH DESCRIPTION\n.nf\n",
     );
     for line in help::HELP.lines() {
-        let _ = writeln!(page, "{}", roff(line));
+        let _ = writeln!(page, "{}", roff::escaped(line));
     }
     page.push_str(".fi\n.SH COMMANDS\n");
     for command in all {
@@ -254,33 +255,21 @@ fn man(all: &[Described]) -> String {
         let _ = writeln!(
             page,
             ".SS \"{}\"\n{}.",
-            roff(usage.trim()),
-            roff(&command.summary)
+            roff::escaped(usage.trim()),
+            roff::escaped(&command.summary)
         );
         for option in &command.options {
             let value = option.value.as_ref();
-            let value = value.map_or(String::new(), |value| format!(" {}", roff(value)));
+            let value = value.map_or(String::new(), |value| format!(" {}", roff::escaped(value)));
             let _ = writeln!(
                 page,
                 ".TP\n.BR \"\\-\\-{}{value}\"\n{}",
-                roff(&option.name),
-                roff(&option.help)
+                roff::escaped(&option.name),
+                roff::escaped(&option.help)
             );
         }
     }
     page
-}
-
-/// A text that is no request of roff, on one line.
-fn roff(text: &str) -> String {
-    let text = text
-        .replace('\\', "\\e")
-        .replace('-', "\\-")
-        .replace('"', "\\(dq");
-    match text.strip_prefix(['.', '\'']) {
-        Some(_) => format!("\\&{text}"),
-        None => text,
-    }
 }
 
 #[cfg(test)]

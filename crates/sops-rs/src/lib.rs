@@ -29,6 +29,7 @@ mod output;
 mod private;
 mod process;
 pub mod read;
+pub mod roff;
 mod session;
 mod signals;
 mod start;

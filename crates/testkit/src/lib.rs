@@ -3,12 +3,14 @@
 //!
 //! | room | what lives there |
 //! |---|---|
+//! | [`debugged`] | what `Debug` shows of a value, if it has one |
 //! | [`fake`] | an HTTP server that a test makes up |
 //! | [`files`] | where test data is |
 //! | [`key_service`] | what every `KeyService` must do |
 //! | [`servers`] | programs that serve, for the time of a test |
 //! | [`sources`] | the source text itself: modules, and who uses whom |
 
+pub mod debugged;
 pub mod fake;
 pub mod files;
 pub mod key_service;

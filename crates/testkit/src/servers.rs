@@ -57,6 +57,18 @@ impl Server {
     }
 }
 
+/// drongo, which answers as Google does; `None` where it is not installed, as
+/// [`tool`] says.
+#[must_use]
+pub fn drongo() -> Option<Server> {
+    let args = |port: u16| {
+        ["server", "--port", &port.to_string()]
+            .map(Into::into)
+            .into()
+    };
+    Some(Server::start(&tool("drongo")?, args, &[]))
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();

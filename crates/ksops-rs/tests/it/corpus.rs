@@ -26,13 +26,7 @@ fn legacy_style_prints_the_same_bytes() {
             // KSOPS takes the name `y` for a boolean.
             expected = replaced(expected, "name: \"true\"", "name: \"y\"");
         }
-        assert_eq!(run.code, 0, "{}: {}", case.name, run.stderr);
-        assert_eq!(
-            run.text(),
-            String::from_utf8(expected).unwrap(),
-            "{}",
-            case.name
-        );
+        assert_printed(&case, &run, expected);
         equal += 1;
     }
     assert_eq!(equal, 41);
@@ -54,16 +48,20 @@ fn krm_style_prints_the_same_bytes() {
             // KSOPS passes an empty item on, which kustomize then refuses.
             expected = replaced(expected, "- {}\n", "");
         }
-        assert_eq!(run.code, 0, "{}: {}", case.name, run.stderr);
-        assert_eq!(
-            run.text(),
-            String::from_utf8(expected).unwrap(),
-            "{}",
-            case.name
-        );
+        assert_printed(&case, &run, expected);
         equal += 1;
     }
     assert_eq!(equal, 41);
+}
+
+fn assert_printed(case: &Case, run: &crate::common::Run, expected: Vec<u8>) {
+    assert_eq!(run.code, 0, "{}: {}", case.name, run.stderr);
+    assert_eq!(
+        run.text(),
+        String::from_utf8(expected).unwrap(),
+        "{}",
+        case.name
+    );
 }
 
 /// A failure answers with the input's items and the error as a result.

@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeSet,
-    fmt::Debug,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -19,6 +18,7 @@ use ksops_rs::{
     secret::Secret,
 };
 use sops_core::age::Callbacks;
+use testkit::debugged::{Debugged, Opaque, Probe};
 use zeroize::Zeroizing;
 
 /// Plaintext of the encrypted files that are used here; and what is planted.
@@ -224,29 +224,6 @@ fn no_case_shows_what_it_decrypts() {
                 .run();
             assert_hidden(&run.stderr, &case.name);
         }
-    }
-}
-
-struct Probe<'a, T>(&'a T);
-
-trait Debugged {
-    fn shown(&self) -> String;
-}
-
-impl<T: Debug> Debugged for Probe<'_, T> {
-    fn shown(&self) -> String {
-        format!("{:?}\n{:#?}", self.0, self.0)
-    }
-}
-
-trait Opaque {
-    fn shown(&self) -> String;
-}
-
-/// What has no `Debug` shows nothing; one that is derived one day is seen.
-impl<T> Opaque for &Probe<'_, T> {
-    fn shown(&self) -> String {
-        String::new()
     }
 }
 

@@ -4,26 +4,12 @@
 use std::thread;
 
 use sops_core::{
-    Document, EncryptOptions, Error, ErrorKind, Format, Keyring, Plain, Style, limits,
+    Document, Error, ErrorKind, Format, Keyring, Plain, Style, limits,
     metadata::Rule,
     tree::{Mapping, Tree, Value},
 };
 
-use crate::support::keyring;
-
-const RECIPIENT: &str = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";
-
-const FORMATS: [Format; 5] = [
-    Format::Yaml,
-    Format::Json,
-    Format::Dotenv,
-    Format::Ini,
-    Format::Binary,
-];
-
-fn options(rule: Rule) -> EncryptOptions {
-    EncryptOptions::new([sops_core::keys::Recipient::age(RECIPIENT)]).with_rule(rule)
-}
+use crate::support::{keyring, options};
 
 fn error(text: &str, format: Format) -> Error {
     match Document::parse_plain(text.as_bytes(), format) {
@@ -181,7 +167,7 @@ fn documents_and_size() {
     assert_eq!(most.unwrap().tree().len(), limits::DOCUMENTS);
 
     let large = vec![b' '; limits::FILE_SIZE + 1];
-    for format in FORMATS {
+    for format in Format::ALL {
         let error = Document::parse_plain(&large, format)
             .map(|_| ())
             .unwrap_err();
@@ -244,7 +230,7 @@ fn everywhere(text: &str, format: Format) {
         let document = document.decrypt(&keyring(&["age-a.txt"])).unwrap();
         assert!(document.tree() == plain.tree());
     }
-    for format in FORMATS {
+    for format in Format::ALL {
         let _ = plain.to_bytes(format, &Style::default());
     }
     plain.flatten();
@@ -397,7 +383,7 @@ fn shapes_that_cost_careless_readers_dearly() {
             let _ = Document::parse(text.as_bytes(), format)
                 .map(|d| d.decrypt(&Keyring::new()).is_ok());
             if let Ok(document) = Document::parse_plain(text.as_bytes(), format) {
-                for output in FORMATS {
+                for output in Format::ALL {
                     let _ = document.to_bytes(output, &Style::default());
                 }
             }

@@ -1,28 +1,14 @@
 //! Any tree survives encryption in every format that can hold it, any damage
 //! is noticed, and no input makes anything panic.
 
-use crate::support::keyring;
+use crate::support::{keyring, options};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
 use sops_core::{
-    Document, EncryptOptions, ErrorKind, Format, Keyring, Style,
+    Document, ErrorKind, Format, Keyring, Style,
     metadata::Rule,
     tree::{List, ListItem, Mapping, MappingItem, Tree, Value},
 };
-
-const RECIPIENT: &str = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";
-
-const FORMATS: [Format; 5] = [
-    Format::Yaml,
-    Format::Json,
-    Format::Dotenv,
-    Format::Ini,
-    Format::Binary,
-];
-
-fn options(rule: Rule) -> EncryptOptions {
-    EncryptOptions::new([sops_core::keys::Recipient::age(RECIPIENT)]).with_rule(rule)
-}
 
 fn ours() -> Keyring {
     keyring(&["age-a.txt"])
@@ -209,10 +195,10 @@ proptest! {
 
 /// Feeds a text to everything that reads or writes.
 fn exercise(bytes: &[u8]) {
-    for format in FORMATS {
+    for format in Format::ALL {
         let _ = Document::parse(bytes, format).map(|d| d.decrypt(&Keyring::new()).is_ok());
         if let Ok(document) = Document::parse_plain(bytes, format) {
-            for output in FORMATS {
+            for output in Format::ALL {
                 let _ = document.to_bytes(output, &Style::default());
             }
             document.flatten();
@@ -240,7 +226,7 @@ proptest! {
     #[test]
     fn no_path_panics(path in "[\\[\\]\"'0-9a-]{0,12}", tree in nested()) {
         let document = Document::from_tree(tree, Format::Json);
-        for format in FORMATS {
+        for format in Format::ALL {
             let _ = document.extract(&path, format, &Style::default());
         }
     }

@@ -5,7 +5,6 @@
 use std::{
     collections::{BTreeSet, HashSet},
     error::Error as _,
-    fmt::Debug,
 };
 
 use crate::support::{keyring, testdata};
@@ -18,6 +17,7 @@ use sops_core::{
     query::Step,
     tree::{ListItem, MappingItem, Value},
 };
+use testkit::debugged::{Debugged, Opaque, Probe};
 use zeroize::Zeroizing;
 
 const RECIPIENT: &str = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";
@@ -298,30 +298,6 @@ fn no_error_shows_a_private_key() {
     assert_eq!(seen.count, 4);
     for error in &seen.errors {
         secrets.assert_not_in(error);
-    }
-}
-
-/// Shows by `Debug` what has it, and nothing of what has not: a `Debug` that
-/// is derived one day is seen from that day on.
-struct Probe<'a, T>(&'a T);
-
-trait Debugged {
-    fn shown(&self) -> String;
-}
-
-impl<T: Debug> Debugged for Probe<'_, T> {
-    fn shown(&self) -> String {
-        format!("{:?}\n{:#?}", self.0, self.0)
-    }
-}
-
-trait Opaque {
-    fn shown(&self) -> String;
-}
-
-impl<T> Opaque for &Probe<'_, T> {
-    fn shown(&self) -> String {
-        String::new()
     }
 }
 

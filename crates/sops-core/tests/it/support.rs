@@ -5,8 +5,14 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
-use sops_core::{Document, Format, Keyring, Plain, Result, Style};
+use sops_core::{
+    Document, EncryptOptions, Format, Keyring, Plain, Result, Style, keys::Recipient,
+    metadata::Rule,
+};
 pub use testkit::files::{folders, key, testdata};
+
+/// The recipient of `age-a.txt`.
+const AGE_A: &str = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";
 
 /// A keyring of key files below `testdata/corpus/keys`.
 pub fn keyring(names: &[&str]) -> Keyring {
@@ -21,6 +27,11 @@ pub fn keyring(names: &[&str]) -> Keyring {
         }
     }
     keyring
+}
+
+/// Encryption for the recipient of `age-a.txt`, by a rule.
+pub fn options(rule: Rule) -> EncryptOptions {
+    EncryptOptions::new([Recipient::age(AGE_A)]).with_rule(rule)
 }
 
 /// One folder of `testdata/corpus/cases`.

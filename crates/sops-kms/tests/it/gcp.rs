@@ -20,7 +20,7 @@ use sops_kms::{
 
 use super::{
     fake::{Fake, Got, Reply, nobody, silent},
-    servers::{Server, tool},
+    servers::Server,
     world::{Folder, cloud, env},
 };
 
@@ -546,13 +546,7 @@ fn universes() {
 
 /// drongo's KMS, with a key.
 fn drongo() -> Option<(Server, String)> {
-    let program = tool("drongo")?;
-    let args = |port: u16| {
-        ["server", "--port", &port.to_string()]
-            .map(Into::into)
-            .into()
-    };
-    let server = Server::start(&program, args, &[]);
+    let server = testkit::servers::drongo()?;
     let url = server.url();
     let post = |path: &str, body: &str| {
         let request = Request::post(format!("{url}/v1/projects/p/locations/global/{path}"))

@@ -191,15 +191,9 @@ fn gcs_takes_what_has_a_token() {
 
 #[test]
 fn gcs_by_an_emulator() {
-    let Some(program) = tool("drongo") else {
+    let Some(server) = testkit::servers::drongo() else {
         return;
     };
-    let args = |port: u16| {
-        ["server", "--port", &port.to_string()]
-            .map(Into::into)
-            .into()
-    };
-    let server = Server::start(&program, args, &[]);
     let url = server.url();
     let create = Request::post(format!("{url}/storage/v1/b?project=p"))
         .with_header("content-type", "application/json")

@@ -7,6 +7,7 @@ use crate::{
     Process, Result,
     args::{Flag, Given, flag},
     cmd::{COMMANDS, Command},
+    roff,
     session::Session,
 };
 
@@ -145,8 +146,8 @@ fn section(page: &mut String, above: &str, command: &Command) {
         let _ = writeln!(
             page,
             ".SS \"{name} {}\"\n{}.",
-            roff(command.arguments),
-            roff(command.summary)
+            roff::escaped(command.arguments),
+            roff::escaped(command.summary)
         );
         options(page, &command.flags());
     }
@@ -162,27 +163,15 @@ fn options(page: &mut String, flags: &[&Flag]) {
             _ => format!("\\-\\-{}", name.replace('-', "\\-")),
         });
         let forms: Vec<_> = forms.collect();
-        let value = roff(flag.value);
+        let value = roff::escaped(flag.value);
         let _ = writeln!(
             page,
             ".TP\n.BR \"{} {value}\"\n{}",
             forms.join(", "),
-            roff(flag.help)
+            roff::escaped(flag.help)
         );
         if let Some(name) = flag.env {
             let _ = writeln!(page, "Its default is\n.BR {name} .");
         }
-    }
-}
-
-/// A text that is no request of roff, on one line.
-fn roff(text: &str) -> String {
-    let text = text
-        .replace('\\', "\\e")
-        .replace('-', "\\-")
-        .replace('"', "\\(dq");
-    match text.strip_prefix(['.', '\'']) {
-        Some(_) => format!("\\&{text}"),
-        None => text,
     }
 }

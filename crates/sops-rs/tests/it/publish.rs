@@ -106,15 +106,9 @@ fn s3() {
 
 #[test]
 fn gcs() {
-    let Some(program) = tool("drongo") else {
+    let Some(drongo) = testkit::servers::drongo() else {
         return;
     };
-    let args = |port: u16| {
-        ["server", "--port", &port.to_string()]
-            .map(Into::into)
-            .into()
-    };
-    let drongo = Server::start(&program, args, &[]);
     let url = drongo.url();
     let create = Request::post(format!("{url}/storage/v1/b?project=p"))
         .with_header("content-type", "application/json")
