@@ -223,7 +223,7 @@ pub(crate) fn check_keys(tree: &[Mapping], format: Format) -> Result<()> {
     for (key, _) in tree.iter().flat_map(Mapping::entries) {
         if format::is_reserved(key, format) {
             let mut shown = String::new();
-            push_printable(&mut shown, &key.to_string_lossy());
+            push_printable(&mut shown, key);
             return Err(Error::new(
                 ErrorKind::AlreadyEncrypted,
                 "this top-level key is reserved for the metadata of sops",

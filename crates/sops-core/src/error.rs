@@ -57,7 +57,7 @@ pub enum ErrorKind {
     Syntax,
     /// The text is of its format, but holds what SOPS has no value for: a key
     /// that is not text, an integer beyond 64 bits.
-    Tree,
+    Unsupported,
     /// There is no SOPS metadata: the file is not encrypted.
     NotEncrypted,
     /// The SOPS metadata cannot be understood.
@@ -92,7 +92,7 @@ impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             ErrorKind::Syntax => "syntax",
-            ErrorKind::Tree => "tree",
+            ErrorKind::Unsupported => "unsupported",
             ErrorKind::NotEncrypted => "not-encrypted",
             ErrorKind::Metadata => "metadata",
             ErrorKind::Limit => "limit",

@@ -231,12 +231,12 @@ impl Keyring {
     ///
     /// ```
     /// use std::sync::atomic::{AtomicBool, Ordering};
-    /// use sops_core::{Document, Format, Keyring, age::Callbacks, keys::Found};
+    /// use sops_core::{Document, Format, Keyring, age::{Callbacks, CommandFailure}};
     ///
     /// static IS_UP: AtomicBool = AtomicBool::new(false);
     /// let callbacks = Callbacks::none().run(|_command| match IS_UP.load(Ordering::SeqCst) {
     ///     true => Ok(std::fs::read("examples/age.txt").unwrap().into()),
-    ///     false => Err(Found::CommandFailed { code: Some(1) }),
+    ///     false => Err(CommandFailure::Failed { code: Some(1) }),
     /// });
     /// let variable = |name: &str| (name == "SOPS_AGE_KEY_CMD").then(|| "print-key".into());
     /// let keyring = Keyring::from_vars(variable, callbacks);
@@ -276,10 +276,12 @@ impl Keyring {
     }
 
     fn report_of(&self, opening: &Opening<'_>) -> Report {
+        let handled = KeyKind::ALL.into_iter().filter(|kind| self.handles(*kind));
         Report::new(
             opening.needed(),
             opening.group_reports(),
             self.places(),
+            &handled.collect::<Vec<_>>(),
             |report| advice::choose(report, &self.services),
         )
     }

@@ -1,22 +1,28 @@
 //! Single values out of a tree.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, fmt};
 
 use go_yaml::number;
 
 use crate::{
     Error, ErrorKind, Result,
     format::{self, Format, json},
-    shown::push_printable,
+    shown::{key_path, push_printable},
     tree::{List, ListItem, Mapping, Text, Value},
 };
 
 /// One step on the way to a value.
-#[derive(Clone, PartialEq, Eq, Debug)]
+///
+/// ```
+/// use sops_core::{query::Step, tree::Text};
+/// let path: [Step; 3] = ["list".into(), 2.into(), Text::from(b"\xff".as_slice()).into()];
+/// assert_eq!(format!("{path:?}"), r#"[Key("list"), Index(2), Key("\\xff")]"#);
+/// ```
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
-    /// Into a mapping, by key.
-    Key(String),
+    /// Into a mapping, by key: any bytes, as keys are.
+    Key(Text),
     /// Into a list, by place, counted from 0. As in sops, comments in the
     /// list count too.
     Index(usize),
@@ -30,6 +36,12 @@ impl From<&str> for Step {
 
 impl From<String> for Step {
     fn from(key: String) -> Self {
+        Step::Key(key.into())
+    }
+}
+
+impl From<Text> for Step {
+    fn from(key: Text) -> Self {
         Step::Key(key)
     }
 }
@@ -37,6 +49,16 @@ impl From<String> for Step {
 impl From<usize> for Step {
     fn from(index: usize) -> Self {
         Step::Index(index)
+    }
+}
+
+/// Keys are no secret: files have them in clear.
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Key(key) => write!(f, "Key(\"{}\")", key_path(&[key])),
+            Step::Index(index) => write!(f, "Index({index})"),
+        }
     }
 }
 
@@ -160,7 +182,7 @@ fn has_key_twice(value: &Value) -> bool {
 pub(crate) fn paths(document: &Mapping) -> Vec<Vec<Step>> {
     fn mapping(mapping: &Mapping, path: &mut Vec<Step>, found: &mut Vec<Vec<Step>>) {
         for (key, inner) in mapping.entries() {
-            path.push(Step::Key(key.to_string_lossy().into_owned()));
+            path.push(Step::Key(key.clone()));
             value(inner, path, found);
             path.pop();
         }
@@ -257,7 +279,7 @@ pub(crate) fn not_utf8(mapping: &Mapping) -> Option<Vec<Step>> {
                 Some(_) => find(value)?,
                 None => Vec::new(),
             };
-            Some(with(Step::Key(key.to_string_lossy().into_owned()), path))
+            Some(with(Step::Key(key.clone()), path))
         })
     }
     /// Turned round at the end.
@@ -408,6 +430,21 @@ mod tests {
         for path in document.key_paths() {
             assert!(document.get(&path).is_ok());
         }
+    }
+
+    /// Each of two keys that are no UTF-8 has a path of its own, shown and to
+    /// be followed.
+    #[test]
+    fn paths_of_keys_that_are_no_utf8() {
+        let text = b"a\xfe=1\na\xff=2\na\\xff=3\n";
+        let document = crate::Document::parse_plain(text, Format::Dotenv).unwrap();
+        let paths = document.key_paths();
+        let seen: Vec<_> = paths.iter().map(|path| shown(path)).collect();
+        assert_eq!(seen, [r"a\xfe", r"a\xff", r"a\\xff"]);
+        for (path, value) in paths.iter().zip(["1", "2", "3"]) {
+            assert_eq!(document.get(path).unwrap().as_str(), Some(value));
+        }
+        assert_eq!(document.not_utf8().as_deref(), Some(r"a\xfe"));
     }
 
     #[test]

@@ -107,23 +107,39 @@ pub fn shorten(recipient: &str) -> String {
     }
 }
 
-/// Appends a key as messages show it: with control characters escaped, for
-/// it goes to a terminal, and cut where it is long, or where it turns into an
-/// encrypted value (a comment that lost its `#`, or a value that was broken
-/// before its bracket, which begins a section in INI).
-pub(crate) fn push_printable(out: &mut String, key: &str) {
+/// Appends a key as messages show it, and no other key of its length like it:
+/// bytes that are no UTF-8 (`\xff`), control characters and what turns text
+/// around (`\n`, `\u{202e}`) escaped, for it goes to a terminal, and so the
+/// backslash. It is cut where it is long, or where it turns into an encrypted
+/// value (a comment that lost its `#`, or a value that was broken before its
+/// bracket, which begins a section in INI).
+pub(crate) fn push_printable(out: &mut String, key: impl AsRef<[u8]>) {
     const MAX: usize = 100;
-    let end = key.find("ENC[").or_else(|| key.find("AES256_GCM"));
-    let shown = end.and_then(|end| key.get(..end)).unwrap_or(key);
-    for c in shown.chars().take(MAX) {
-        if c.is_control() {
-            let _ = write!(out, "{}", c.escape_default());
-        } else {
-            out.push(c);
+    let mut left = MAX;
+    for chunk in key.as_ref().utf8_chunks() {
+        let text = chunk.valid();
+        let value = ["ENC[", "AES256_GCM"]
+            .iter()
+            .filter_map(|mark| text.find(mark));
+        let value = value.min();
+        for c in text[..value.unwrap_or(text.len())].chars() {
+            if left == 0 {
+                return out.push('…');
+            }
+            left -= 1;
+            if c.is_control() || is_bidi(c) || c == '\\' {
+                let _ = write!(out, "{}", c.escape_default());
+            } else {
+                out.push(c);
+            }
         }
-    }
-    if end.is_some() || shown.chars().nth(MAX).is_some() {
-        out.push('…');
+        if value.is_some() || (left == 0 && !chunk.invalid().is_empty()) {
+            return out.push('…');
+        }
+        for byte in chunk.invalid() {
+            left = left.saturating_sub(1);
+            let _ = write!(out, "\\x{byte:02x}");
+        }
     }
 }
 
@@ -134,7 +150,36 @@ pub(crate) fn key_path(keys: &[&Text]) -> String {
         if i > 0 {
             shown.push('.');
         }
-        push_printable(&mut shown, &key.to_string_lossy());
+        push_printable(&mut shown, key);
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(bytes: &[u8]) -> String {
+        key_path(&[&Text::from(bytes)])
+    }
+
+    #[test]
+    fn keys_are_shown_each_in_its_own_way() {
+        assert_eq!(key(b"a\xff\xe2\x82b"), r"a\xff\xe2\x82b");
+        assert_eq!(key(b"a\\xff"), r"a\\xff");
+        assert_eq!(key("a\n\u{202e}é".as_bytes()), r"a\n\u{202e}é");
+        assert_ne!(key(b"\xfe"), key(b"\xff"));
+        assert_ne!(key(b"\xff"), key("\u{fffd}".as_bytes()));
+    }
+
+    #[test]
+    fn a_key_is_cut_where_it_is_long_or_becomes_a_value() {
+        assert_eq!(key(&[b'a'; 100]), "a".repeat(100));
+        assert_eq!(key(&[b'a'; 101]), "a".repeat(100) + "…");
+        assert_eq!(key(&[0xff; 101]), r"\xff".repeat(100) + "…");
+        let mixed = [[b'a'; 99].as_slice(), b"\xffb"].concat();
+        assert_eq!(key(&mixed), "a".repeat(99) + r"\xff…");
+        assert_eq!(key(b"\xff b ENC[AES256_GCM,data"), r"\xff b …");
+        assert_eq!(key(b"b AES256_GCM,data:ENC["), "b …");
+    }
 }

@@ -92,7 +92,7 @@ impl<'a> Path<'a> {
                     if !out.is_empty() {
                         out.push('.');
                     }
-                    push_printable(&mut out, &key.to_string_lossy());
+                    push_printable(&mut out, key);
                 }
                 Step::Index(i) => {
                     let _ = write!(out, "[{i}]");

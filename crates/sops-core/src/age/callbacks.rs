@@ -13,7 +13,7 @@ use crate::{keys::Found, shown::printable};
 
 /// Asks a person for the passphrase of what is named.
 pub type Prompt = dyn Fn(&str) -> Option<Zeroizing<String>> + Send + Sync;
-type Run = dyn Fn(&KeyCommand<'_>) -> Result<Zeroizing<Vec<u8>>, Found> + Send + Sync;
+type Run = dyn Fn(&KeyCommand<'_>) -> Result<Zeroizing<Vec<u8>>, CommandFailure> + Send + Sync;
 
 /// What a [`Keyring`](crate::Keyring) may do to get at identities: nothing,
 /// unless said so. Without a way to ask for passphrases, protected keys are
@@ -65,12 +65,24 @@ impl Callbacks {
 
     /// Runs commands with this function, which gives back what they print. It
     /// is called at most once for each command and recipient, when the
-    /// identities at hand will not do. Of [`Found`], [`Found::NotFound`] and
-    /// [`Found::CommandFailed`] are meant as its errors.
+    /// identities at hand will not do.
+    ///
+    /// ```
+    /// use sops_core::age::{Callbacks, CommandFailure};
+    ///
+    /// // In a sandbox there is one command alone, and no process is started.
+    /// let callbacks = Callbacks::none().run(|command| match command.program() {
+    ///     "print-key" => Ok(std::fs::read("examples/age.txt").unwrap().into()),
+    ///     _ => Err(CommandFailure::NotFound),
+    /// });
+    /// ```
     #[must_use]
     pub fn run(
         mut self,
-        run: impl Fn(&KeyCommand<'_>) -> Result<Zeroizing<Vec<u8>>, Found> + Send + Sync + 'static,
+        run: impl Fn(&KeyCommand<'_>) -> Result<Zeroizing<Vec<u8>>, CommandFailure>
+        + Send
+        + Sync
+        + 'static,
     ) -> Self {
         self.run = Some(Box::new(run));
         self
@@ -82,6 +94,28 @@ impl Callbacks {
     #[must_use]
     pub fn run_commands(self) -> Self {
         self.run(subprocess)
+    }
+}
+
+/// Why a command printed no identities.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum CommandFailure {
+    /// There is no such program.
+    NotFound,
+    /// It ran, or was to run, and failed.
+    Failed {
+        /// Its exit code, where it ended with one.
+        code: Option<i32>,
+    },
+}
+
+impl From<CommandFailure> for Found {
+    fn from(failure: CommandFailure) -> Self {
+        match failure {
+            CommandFailure::NotFound => Found::NotFound { hint: None },
+            CommandFailure::Failed { code } => Found::CommandFailed { code },
+        }
     }
 }
 
@@ -144,8 +178,8 @@ pub(super) fn program_name(word: &str) -> String {
     }
 }
 
-fn subprocess(command: &KeyCommand<'_>) -> Result<Zeroizing<Vec<u8>>, Found> {
-    let failed = |code| Found::CommandFailed { code };
+fn subprocess(command: &KeyCommand<'_>) -> Result<Zeroizing<Vec<u8>>, CommandFailure> {
+    let failed = |code| CommandFailure::Failed { code };
     let mut child = Command::new(command.program())
         .args(command.args())
         .env("SOPS_AGE_RECIPIENT", command.recipient())
@@ -154,7 +188,7 @@ fn subprocess(command: &KeyCommand<'_>) -> Result<Zeroizing<Vec<u8>>, Found> {
         .stderr(Stdio::null())
         .spawn()
         .map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => Found::NotFound { hint: None },
+            std::io::ErrorKind::NotFound => CommandFailure::NotFound,
             _ => failed(None),
         })?;
     let mut out = Zeroizing::new(Vec::with_capacity(64 * 1024));

@@ -35,8 +35,7 @@ impl Failure {
     }
 
     pub(super) fn inside_key(mut self, key: &Text) -> Self {
-        self.path
-            .push(Step::Key(key.to_string_lossy().into_owned()));
+        self.path.push(Step::Key(key.clone()));
         self
     }
 

@@ -4,7 +4,7 @@
 use crate::{
     Error, ErrorKind, Result, limits,
     query::{Step, shown},
-    tree::{List, ListItem, Mapping, MappingItem, Value},
+    tree::{List, ListItem, Mapping, MappingItem, Text, Value},
 };
 
 const LOOK: &str = "look the path up in the encrypted file: its keys are readable";
@@ -48,7 +48,7 @@ fn set_in_mapping(
     match mapping.get_mut(key) {
         Some(found) => set_value(found, path, depth + 1, value),
         None => {
-            mapping.push(key.as_str(), around(rest, value));
+            mapping.push(key.clone(), around(rest, value));
             Ok(true)
         }
     }
@@ -95,7 +95,7 @@ fn around(path: &[Step], value: Value) -> Value {
     path.iter().rev().fold(value, |inner, step| match step {
         Step::Key(key) => {
             let mut mapping = Mapping::default();
-            mapping.push(key.as_str(), inner);
+            mapping.push(key.clone(), inner);
             Value::Mapping(mapping)
         }
         Step::Index(_) => Value::List(List {
@@ -188,7 +188,7 @@ pub(super) fn find<'a>(document: &'a mut Mapping, path: &[Step]) -> Result<&'a m
 }
 
 /// Removes the first entry with this key; tells whether there was one.
-fn remove_entry(mapping: &mut Mapping, key: &str) -> bool {
+fn remove_entry(mapping: &mut Mapping, key: &Text) -> bool {
     let is_entry = |item: &MappingItem| matches!(item, MappingItem::Entry { key: k, .. } if k.as_bytes() == key.as_bytes());
     let Some(at) = mapping.items.iter().position(is_entry) else {
         return false;

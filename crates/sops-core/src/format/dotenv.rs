@@ -129,7 +129,7 @@ pub(crate) fn write(tree: &[Mapping], _style: &Style, out: &mut SecretBuf) -> Re
 fn write_entry(key: &Text, value: &Value, out: &mut SecretBuf) -> Result<()> {
     let error = |message: String| {
         let mut shown = String::new();
-        push_printable(&mut shown, &key.to_string_lossy());
+        push_printable(&mut shown, key);
         emit_error(message).at_key(shown)
     };
     if key.as_bytes().starts_with(b"#") || key.as_bytes().iter().any(|b| b"=\n".contains(b)) {

@@ -77,7 +77,7 @@ enum Step<'a> {
 fn insert(root: &mut BTreeMap<Vec<u8>, Node>, path: &[u8], text: &Text) -> Result<()> {
     let error = |message: &str| {
         let mut shown = String::from("sops.");
-        push_printable(&mut shown, &String::from_utf8_lossy(path));
+        push_printable(&mut shown, path);
         Error::new(ErrorKind::Metadata, message)
             .at_key(shown)
             .advise("restore the sops entries as sops wrote them")

@@ -278,3 +278,14 @@ fn one_service_of_a_type() {
     assert_eq!(found, Found::Empty);
     assert_eq!(keyring.places().len(), 1);
 }
+
+/// What the file has, and what is known here: no kind by name alone.
+#[test]
+fn kinds_that_are_not_known_here() {
+    let summary = |world: World, groups| world.keyring.report(&file(groups)).summary().to_owned();
+    let age = WrappedKey::new(Recipient::age("age1a"), "x");
+    insta::assert_snapshot!(summary(World::new(), vec![vec![age.clone()]]), @"the file is encrypted for age; kinds of key known here: none");
+    insta::assert_snapshot!(summary(all(), vec![vec![age]]), @"the file is encrypted for age; kinds of key known here: AWS KMS, HashiCorp Vault and PGP");
+    let one = World::new().with(KeyKind::Vault, Effort::Network, KeyError::not_ours());
+    insta::assert_snapshot!(summary(one, vec![vec![pgp("p"), kms("k"), kms("l")]]), @"the file is encrypted for AWS KMS and PGP; kinds of key known here: HashiCorp Vault");
+}

@@ -55,12 +55,13 @@ pub struct RecipientReport {
 }
 
 impl Report {
-    /// A report on these groups. `choose` gives the advice for a report that
-    /// has none yet.
+    /// A report on these groups, to which keys of these kinds were at hand.
+    /// `choose` gives the advice for a report that has none yet.
     pub(crate) fn new(
         needed: usize,
         groups: Vec<GroupReport>,
         places: Vec<Place>,
+        handled: &[KeyKind],
         choose: impl Fn(&Report) -> String,
     ) -> Self {
         let mut report = Report {
@@ -72,7 +73,7 @@ impl Report {
             advice: String::new(),
             public_advice: String::new(),
         };
-        report.summary = report.summarize();
+        report.summary = report.summarize(handled);
         report.public_advice = choose(&report.clone().without_details());
         report.advice = choose(&report);
         report
@@ -170,7 +171,7 @@ impl Report {
         self.groups.iter().flat_map(|group| &group.recipients)
     }
 
-    fn summarize(&self) -> String {
+    fn summarize(&self, handled: &[KeyKind]) -> String {
         if self.recipients().next().is_none() {
             "the file names no key that could open it".into()
         } else if self.opened >= self.needed && self.groups.len() > 1 {
@@ -183,7 +184,13 @@ impl Report {
                 self.opened
             )
         } else if self.recipients().all(|r| r.outcome == Outcome::Unsupported) {
-            "the file is encrypted for no age recipient".into()
+            let of_file = |kind: &KeyKind| self.recipients().any(|r| r.kind == *kind);
+            let of_file: Vec<KeyKind> = KeyKind::ALL.into_iter().filter(of_file).collect();
+            format!(
+                "the file is encrypted for {}; kinds of key known here: {}",
+                listed(&of_file),
+                listed(handled)
+            )
         } else {
             "no identity at hand opens the data key".into()
         }
@@ -202,6 +209,16 @@ impl RecipientReport {
             },
             outcome,
         }
+    }
+}
+
+/// Kinds as people list them: `AWS KMS, PGP and age`.
+fn listed(kinds: &[KeyKind]) -> String {
+    let titles: Vec<&str> = kinds.iter().map(|kind| kind.title()).collect();
+    match titles.as_slice() {
+        [] => "none".into(),
+        [only] => (*only).into(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
 

@@ -76,7 +76,7 @@ fn every_kind_of_tampering() {
 fn exit_code(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::DataKey => "128",
-        ErrorKind::Decrypt | ErrorKind::Tree => "25",
+        ErrorKind::Decrypt | ErrorKind::Unsupported => "25",
         ErrorKind::Mac => "51",
         _ => "1",
     }

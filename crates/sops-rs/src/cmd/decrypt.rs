@@ -12,7 +12,7 @@
 //!
 //! | field | type | |
 //! |---|---|---|
-//! | `kind` | string | of the library: `syntax`, `tree`, `not-encrypted`, `metadata`, `limit`, `data-key`, `decrypt`, `mac`, `emit`, `path`, `not-found`, see [`sops_core::ErrorKind`]; of this program: `usage` (arguments), `read`, `write`, `configuration` (environment, `.sops.yaml`) |
+//! | `kind` | string | of the library: `syntax`, `unsupported`, `not-encrypted`, `metadata`, `limit`, `data-key`, `decrypt`, `mac`, `emit`, `path`, `not-found`, see [`sops_core::ErrorKind`]; of this program: `usage` (arguments), `read`, `write`, `configuration` (environment, `.sops.yaml`) |
 //! | `message` | string | what went wrong, without the place where |
 //! | `causes` | strings | why, each closer to the root |
 //! | `file` | string or null | the path of the input, or `stdin`; null where the arguments make no sense, or the output cannot be written |

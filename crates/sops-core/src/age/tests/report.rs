@@ -228,7 +228,7 @@ fn plugin_identities_only() {
 fn no_debug_shows_an_assignment() {
     let callbacks = Callbacks::none().run(|command| {
         assert_eq!(format!("{command:?}"), "KeyCommand(PASSWORD=… …)");
-        Err(Found::CommandFailed { code: Some(1) })
+        Err(CommandFailure::Failed { code: Some(1) })
     });
     let ring = keyring(&[("SOPS_AGE_KEY_CMD", "PASSWORD=hunter2 pass")], callbacks);
     assert!(rendered(&ring.open(&file(&[B])).unwrap_err()).contains("exit"));

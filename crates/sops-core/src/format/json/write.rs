@@ -93,7 +93,7 @@ impl Writer<'_> {
             self.out.push(b": ");
             self.value(value).map_err(|e| {
                 let mut path = String::new();
-                push_printable(&mut path, &key.to_string_lossy());
+                push_printable(&mut path, key);
                 e.below(path)
             })?;
         }

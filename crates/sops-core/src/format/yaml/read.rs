@@ -17,7 +17,7 @@ use crate::{Error, ErrorKind, Result, limits};
 /// # Errors
 ///
 /// [`ErrorKind::Syntax`] where the text is not YAML or its documents are not
-/// mappings; [`ErrorKind::Tree`] where it is YAML that SOPS has no value for
+/// mappings; [`ErrorKind::Unsupported`] where it is YAML that SOPS has no value for
 /// (keys that are not text, integers beyond 64 bits);
 /// [`ErrorKind::Limit`].
 pub(crate) fn read(bytes: &[u8]) -> Result<Tree> {
@@ -378,7 +378,7 @@ impl<'d, 'a> Reader<'d, 'a> {
         let refuse = |what| {
             self.error(
                 id,
-                ErrorKind::Tree,
+                ErrorKind::Unsupported,
                 format!("a key is {what}; SOPS knows only text keys"),
             )
             .advise("put the key in quotes")
@@ -431,7 +431,7 @@ impl<'d, 'a> Reader<'d, 'a> {
             Resolved::Merge | Resolved::Str => string(),
             Resolved::Uint(_) => {
                 let message = "an integer is beyond 64 bits with sign, which SOPS cannot hold";
-                let error = self.error(id, ErrorKind::Tree, message);
+                let error = self.error(id, ErrorKind::Unsupported, message);
                 return Err(error.advise("put the number in quotes"));
             }
         };
