@@ -16,7 +16,7 @@ use crate::{
 /// ```
 /// use sops_core::{query::Step, tree::Text};
 /// let path: [Step; 3] = ["list".into(), 2.into(), Text::from(b"\xff".as_slice()).into()];
-/// assert_eq!(format!("{path:?}"), r#"[Key("list"), Index(2), Key("\\xff")]"#);
+/// assert_eq!(format!("{path:?}"), r#"[Key("list"), Index(2), Key("\xff")]"#);
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
