@@ -87,6 +87,25 @@ pub(crate) fn options(
     Ok(options.with_mac_only_encrypted(mac_only))
 }
 
+/// Refuses a key group without recipients, once the file is known to be one
+/// that can be encrypted.
+pub(crate) fn no_empty_group(given: &Given, rule: Option<&CreationRule>) -> Result<()> {
+    let groups = rule.map(CreationRule::key_groups).unwrap_or_default();
+    let empty = groups.iter().filter(|group| group.is_empty()).count();
+    if empty == 0 || !recipients(given)?.is_empty() {
+        return Ok(());
+    }
+    let causes = vec!["empty key group provided"; empty].join(" ");
+    Err(
+        Error::new("a key group of the creation rule has no recipients")
+            .advise(
+                "name at least one recipient in each key group of the rule, or leave the group out",
+            )
+            .of_kind("configuration")
+            .in_words_of_sops(format!("Could not generate data key: [{causes}]")),
+    )
+}
+
 /// One of the six rules, of its text.
 type MakeRule = fn(String) -> Rule;
 

@@ -22,6 +22,8 @@ struct Inner {
     advice: Vec<String>,
     exit_code: u8,
     quiet: bool,
+    /// What a person reads in the place of all this.
+    said: Option<String>,
     kind: &'static str,
     file: Option<String>,
     /// The error of the library that it is, for programs.
@@ -37,6 +39,7 @@ impl Error {
             advice: Vec::new(),
             exit_code: 1,
             quiet: false,
+            said: None,
             kind: "other",
             file: None,
             core: None,
@@ -155,6 +158,24 @@ impl Error {
             "exit_code": error.exit_code,
             "report": report.and_then(|report| serde_json::to_value(report).ok()),
         })
+    }
+
+    /// On stderr stands this line alone, as sops prints it: a text that its own
+    /// functional tests compare with everything that is there. As data
+    /// ([`to_json`](Self::to_json)) the error is what it was.
+    #[must_use]
+    pub fn in_words_of_sops(mut self, line: impl Into<String>) -> Self {
+        self.0.said = Some(line.into());
+        self
+    }
+
+    /// What is written to stderr for people: in front of what is not in the
+    /// words of sops stands what it is.
+    pub fn line(&self) -> String {
+        match &self.0.said {
+            Some(line) => line.clone(),
+            None => format!("error: {self}"),
+        }
     }
 
     /// Nobody is left to read it: the process ends without a word.

@@ -66,7 +66,7 @@ pub fn run(mut process: Process<'_>) -> u8 {
         Err(error) => {
             let error = messages.error(&mut process, error);
             if !error.is_quiet() {
-                process.say("error", &error.to_string());
+                process.tell(&error.line());
             }
             error.exit_code()
         }

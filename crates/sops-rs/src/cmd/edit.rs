@@ -73,9 +73,7 @@ fn existing(session: &mut Session<'_, '_>, given: &Given, input: &Input) -> Resu
 }
 
 fn new(session: &mut Session<'_, '_>, given: &Given, input: &Input) -> Result<Vec<u8>> {
-    let found = session.config()?;
-    let rule = creation::rule(session, &found, input)?;
-    let options = creation::options(session, given, input, rule.as_ref())?;
+    let (options, _) = encrypt::options(session, given, input)?;
     let keys = session.keys(&Opening::of(given)?)?;
     prove(session, input, &options, &keys)?;
     let example = example(input.output_format);

@@ -1,6 +1,8 @@
 //! `encrypt` (sops-encrypt-and-edit §4).
 
-use sops_core::{Document, EncryptOptions, ErrorKind, Finish, Keyring, Plain};
+use sops_core::{
+    Document, EncryptOptions, ErrorKind, Finish, Keyring, Plain, config::CreationRule,
+};
 
 use crate::{
     Error, Opening, Result,
@@ -47,9 +49,7 @@ pub(crate) fn encrypted(
         .with_exit_code(exit::NO_FILE)
         .of_kind("read"));
     }
-    let found = session.config()?;
-    let rule = creation::rule(session, &found, input)?;
-    let options = creation::options(session, given, input, rule.as_ref())?;
+    let (options, rule) = options(session, given, input)?;
     let keys = session.keys(&Opening::of(given)?)?;
     let bytes = input.read(session)?;
     let document = Document::parse_plain(&bytes, input.format).map_err(|error| {
@@ -61,7 +61,20 @@ pub(crate) fn encrypted(
             error.with_exit_code(exit::READ)
         }
     })?;
+    creation::no_empty_group(given, rule.as_ref())?;
     seal(session, input, document, &options, &keys.keyring)
+}
+
+/// For whom and how, and the creation rule that says so.
+pub(crate) fn options(
+    session: &mut Session<'_, '_>,
+    given: &Given,
+    input: &Input,
+) -> Result<(EncryptOptions, Option<CreationRule>)> {
+    let found = session.config()?;
+    let rule = creation::rule(session, &found, input)?;
+    let options = creation::options(session, given, input, rule.as_ref())?;
+    Ok((options, rule))
 }
 
 /// Encrypts a document with a new data key.

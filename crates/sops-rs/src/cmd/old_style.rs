@@ -84,7 +84,12 @@ impl Modes {
     ) -> Result<Zeroizing<Vec<u8>>> {
         let mut result = None;
         if self.encrypt {
-            result = Some(Zeroizing::new(encrypt::encrypted(session, given, input)?));
+            if self.count() == 1 {
+                return encrypt::encrypted(session, given, input).map(Zeroizing::new);
+            }
+            // What comes of it is dropped, and so is why nothing came of it:
+            // `-e -i --set` is how scripts set a value of an encrypted file.
+            encrypt::options(session, given, input)?;
         } else if let Some(file) = &input.file
             && (self.count() == 0 || session.process.resolve(file).exists())
         {
@@ -92,7 +97,7 @@ impl Modes {
             let found = session.config()?;
             creation::rule(session, &found, input)?;
         }
-        if self.decrypt {
+        if self.decrypt && !self.rotate && !self.set {
             result = Some(decrypt::plaintext(session, given)?);
         }
         if self.rotate {

@@ -126,20 +126,20 @@ fn change(
     input: &Input,
     work: impl FnOnce(&mut Changed) -> Result<bool>,
 ) -> Result<Option<Vec<u8>>> {
-    if input.format != input.output_format {
-        return Err(Error::new(
-            "--output-type would put another format into a file whose name says otherwise",
-        )
-        .advise("leave --output-type out, or convert the file with `decrypt` and `encrypt`")
-        .with_exit_code(exit::CONFLICT)
-        .of_kind("usage"));
-    }
     let mut changed = Changed::open(session, given, input)?;
     let differs = work(&mut changed).map_err(|error| error.at(input.name()))?;
     if !differs && given.switch(&flag::IDEMPOTENT) {
         return Ok(None);
     }
-    changed.finish(session, input).map(Some)
+    let bytes = changed.finish(session, input)?;
+    if input.format != input.output_format {
+        session.warn(&format!(
+            "{} holds {} from now on, as --output-type says: whoever reads it must name the type",
+            input.name(),
+            input.output_format
+        ));
+    }
+    Ok(Some(bytes))
 }
 
 fn write(

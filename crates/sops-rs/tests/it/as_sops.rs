@@ -414,6 +414,21 @@ fn set_and_unset() {
         "unset none.yaml [\"a\"]",
         "--set [\"a\"]~\"x\" e.yaml",
         "--set [\"a\"]\"x\" e.yaml",
+        // Another format into the file, as the type says.
+        "set --output-type yaml e.json [\"a\"] \"x\"",
+        "set --output-type json --idempotent e.yaml [\"none\"] \"x\"",
+        "set --output-type json --idempotent e.env [\"A\"] \"1\"",
+        "unset --output-type yaml e.json [\"none\"]",
+        // Of several modes the last one counts, and its failure.
+        &format!("-e -i --age {A} --set [\"a\"]~\"x\" e.yaml"),
+        &format!("-e --age {A} -d e.yaml"),
+        &format!("-e -i --age {A} -r e.yaml"),
+        "-e -i --set [\"a\"]~\"x\" e.yaml",
+        "-d --set [\"a\"]~\"x\" e.yaml",
+        "-d -r e.yaml",
+        "-r --set [\"a\"]~\"x\" e.yaml",
+        "-d --set [\"a\"]~\"x\" p.yaml",
+        "-r --set [\"a\"]~\"x\" p.yaml",
         "--set [\"a\"]~nojson e.yaml",
     ]);
 }

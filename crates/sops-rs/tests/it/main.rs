@@ -14,3 +14,4 @@ mod messages;
 mod promises;
 #[cfg(all(feature = "aws", feature = "gcp", feature = "vault"))]
 mod publish;
+mod suites;

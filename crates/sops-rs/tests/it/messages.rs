@@ -82,7 +82,6 @@ const LINES: &[&str] = &[
     "set e.yaml [0] 1",
     "set --value-file --value-stdin e.yaml [\"a\"]",
     "set --value-file e.yaml [\"a\"] none.json",
-    "set --output-type json e.yaml [\"a\"] 1",
     "set --ignore-mac forged.yaml [\"a\"] 1",
     "unset e.yaml [\"none\"]",
     "unset e.yaml [\"j\"][99]",

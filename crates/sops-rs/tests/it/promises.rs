@@ -289,10 +289,6 @@ fn what_would_lose_data_is_refused() {
         (7, &["set", "p.yaml", "[\"other\"][\"x\"]", "1"]),
         (7, &["set", "p.yaml", "[\"a\"]", "1, \"b\": 2"]),
         (7, &["set", "p.yaml", "[\"a\"]", "1} {\"b\": 2"]),
-        (
-            8,
-            &["set", "--output-type", "json", "p.yaml", "[\"a\"]", "1"],
-        ),
         (8, &["exec-file", "--background", "p.yaml", "cat {}"]),
         (1, &group),
         (1, &[&group[..], &["--hckms", "x"]].concat()),
