@@ -9,7 +9,8 @@
 //!
 //! Two processes of this program do it, each with one thread:
 //!
-//! * the outer one makes a private `TMPDIR`, starts the inner one with the
+//! * the outer one makes a private `TMPDIR`, has helm fetch the charts that
+//!   are missing, starts the inner one with the
 //!   variables that are kept, passes signals on, waits, and removes the folder.
 //!   It stays outside of the wall: nothing inside can signal it or look into
 //!   it.
@@ -26,9 +27,9 @@ mod private;
 
 use std::{
     ffi::{OsStr, OsString},
-    os::unix::process::CommandExt,
+    os::unix::process::{CommandExt, ExitStatusExt},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, ExitStatus, Stdio},
 };
 
 pub use environment::{Credentials, is_kept};
@@ -37,7 +38,7 @@ pub use plan::{Access, Layout, Rule, rules};
 
 use crate::{
     Error, Process, Result, Settings,
-    error::quoted,
+    error::{self, quoted},
     keys,
     policy::Policy,
     settings::{
@@ -244,7 +245,7 @@ fn not_started(program: &Path, error: &std::io::Error) -> Error {
 
 /// The outer process.
 fn guarded(
-    process: &Process<'_>,
+    process: &mut Process<'_>,
     options: &Options,
     program: &Path,
     args: &[OsString],
@@ -262,29 +263,100 @@ fn guarded(
         )
         .advise("set TMPDIR to a folder that this user may write into")
     })?;
-    let credentials = credentials(&settings);
-    let mut command = Command::new(SELF);
-    command
-        .arg0(INSIDE)
-        .arg(private.path())
-        .arg(program)
-        .args(args)
-        .env_clear()
-        .envs(environment::kept(
-            std::env::vars_os(),
-            credentials,
-            &options.env,
-        ))
-        .env("TMPDIR", private.path())
-        .env(GUARD_READ, joined(&options.read))
-        .env(GUARD_BEST_EFFORT, options.best_effort.to_string());
-    // Behind the wall the folder of all projects cannot be listed.
-    if settings.key_dir.is_some() {
-        command.env(KEY_PROJECTS, keys::by_project(&settings).to_string());
+    let kept: Vec<_> = environment::kept(std::env::vars_os(), credentials(&settings), &options.env);
+    let inside = |program: &Path| {
+        let mut command = Command::new(SELF);
+        command
+            .arg0(INSIDE)
+            .arg(private.path())
+            .arg(program)
+            .env_clear()
+            .envs(kept.iter().cloned())
+            .env("TMPDIR", private.path())
+            .env(GUARD_READ, joined(&options.read))
+            .env(GUARD_BEST_EFFORT, options.best_effort.to_string());
+        // Behind the wall the folder of all projects cannot be listed.
+        if settings.key_dir.is_some() {
+            command.env(KEY_PROJECTS, keys::by_project(&settings).to_string());
+        }
+        command
+    };
+    if layout::has_helm(args)
+        && let Some(ended) = charts(process, &settings, private.path(), args, &inside)?
+    {
+        drop(private);
+        return Ok(child::end_as(ended));
     }
+    let mut command = inside(program);
+    command.args(args);
     let status = child::run(&mut command).map_err(|error| not_started(Path::new(SELF), &error))?;
     drop(private);
     Ok(child::end_as(status))
+}
+
+/// Fetches the charts of a build, each with helm behind a wall of its own. What
+/// cannot be had is a warning: kustomize stops there, and says where. Gives back
+/// how helm ended, where a signal ended it that is meant for all of this.
+fn charts(
+    process: &mut Process<'_>,
+    settings: &Settings,
+    private: &Path,
+    args: &[OsString],
+    inside: &dyn Fn(&Path) -> Command,
+) -> Result<Option<ExitStatus>> {
+    let (dir, cwd) = folders(args)?;
+    let root = layout::root(settings, &dir, &cwd)?.folder;
+    let within = Settings {
+        confine: Confine::Folder(root.clone()),
+        ..settings.clone()
+    };
+    let missing = charts::missing(&Policy::new(&within, &dir, None)?, &root, &dir);
+    let Some(helm) = layout::helm(process.var, args) else {
+        return Ok(None);
+    };
+    for (number, chart) in missing.iter().enumerate() {
+        let to = private.join(format!("chart-{number}"));
+        let home = private.join("helm");
+        let config = chart.config.as_ref().map(|config| cwd.join(config));
+        let mut command = inside(&helm);
+        command
+            .args(["pull", "--untar", "--untardir"])
+            .arg(&to)
+            .args(&chart.args)
+            .env("HELM_CONFIG_HOME", config.unwrap_or(home.join("config")))
+            .env("HELM_CACHE_HOME", home.join("cache"))
+            .env("HELM_DATA_HOME", home.join("data"))
+            .current_dir(&root)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        let failed = match child::run(&mut command) {
+            Ok(status) if status.success() => charts::place(&root, &chart.folder, &to, &chart.name)
+                .map_err(|error| error::io_reason(&error))
+                .err(),
+            Ok(status) if status.signal().is_some() => return Ok(Some(status)),
+            Ok(_) => Some("helm did not fetch it".into()),
+            Err(error) => Some(error::io_reason(&error)),
+        };
+        process.warn(&Vec::from_iter(failed.map(|why| {
+            format!("guard: the chart {}: {why}", quoted(&chart.name))
+        })));
+    }
+    Ok(None)
+}
+
+/// The folder that is built, and the working directory.
+fn folders(args: &[OsString]) -> Result<(PathBuf, PathBuf)> {
+    let resolve = |path: &Path| std::fs::canonicalize(path);
+    let cwd = resolve(Path::new(".")).map_err(|error| {
+        Error::io("guard: cannot find the working directory", &error)
+            .advise("run it in a folder that is there")
+    })?;
+    // A remote one is fetched into the private folder.
+    let target = layout::target(args).and_then(|target| resolve(Path::new(target)).ok());
+    Ok((
+        target.filter(|dir| dir.is_dir()).unwrap_or(cwd.clone()),
+        cwd,
+    ))
 }
 
 /// Paths that have no colon, as they came from such a list or cannot be given.
@@ -323,7 +395,7 @@ pub(crate) fn inside(process: &mut Process<'_>) -> Result<u8> {
     };
     let args: Vec<_> = args.collect();
     let wall = Wall::new(process.var, private.into(), Path::new(&program), &args)?;
-    let warning = kernel::restrict(&wall.rules, &wall.charts, wall.best_effort)?;
+    let warning = kernel::restrict(&wall.rules, wall.best_effort)?;
     process.warn(&Vec::from_iter(warning));
     let mut command = Command::new(&program);
     let name = Path::new(&program).file_name().filter(|name| *name != REAL);
@@ -340,7 +412,6 @@ pub(crate) fn inside(process: &mut Process<'_>) -> Result<u8> {
 struct Wall {
     root: PathBuf,
     rules: Vec<Rule>,
-    charts: Vec<std::os::fd::OwnedFd>,
     best_effort: bool,
 }
 
@@ -348,33 +419,19 @@ impl Wall {
     fn new(var: &Lookup<'_>, private: PathBuf, program: &Path, args: &[OsString]) -> Result<Self> {
         let options = Options::from_vars(var)?;
         let settings = Settings::from_vars(var)?;
-        let resolve = |path: &Path| std::fs::canonicalize(path);
-        let cwd = resolve(Path::new(".")).map_err(|error| {
-            Error::io("guard: cannot find the working directory", &error)
-                .advise("run it in a folder that is there")
-        })?;
-        // A remote one is fetched into the private folder.
-        let target = layout::target(args).and_then(|target| resolve(Path::new(target)).ok());
-        let dir = target.filter(|dir| dir.is_dir()).unwrap_or(cwd.clone());
+        let (dir, cwd) = folders(args)?;
         let root = layout::root(&settings, &dir, &cwd)?.folder;
         let confined = match &settings.confine {
             Confine::Folder(folder) => Some(folder.clone()),
             Confine::Auto | Confine::Off => None,
         };
         let own = own_path();
-        let programs = [
-            layout::helm(args),
-            "git".into(),
-            "ssh".into(),
-            "ksops".into(),
-        ];
-        let programs = programs
-            .iter()
-            .filter_map(|name| match Path::new(name).is_absolute() {
-                true => Some(PathBuf::from(name)),
-                // The plugin is this program, and is meant.
-                false => layout::on_path(var, name, Path::new("")),
-            })
+        // The plugin is this program, and is meant.
+        let on_path = |name| layout::on_path(var, name, Path::new(""));
+        let programs = ["git", "ssh", "ksops"]
+            .into_iter()
+            .filter_map(on_path)
+            .chain(layout::helm(var, args))
             .chain([program.to_owned(), own])
             .collect();
         let by_project = keys::by_project(&settings);
@@ -387,22 +444,12 @@ impl Wall {
             own_keys: !by_project,
             more: options.read.clone(),
         };
-        let charts = if layout::has_helm(args) {
-            let within = Settings {
-                confine: Confine::Folder(root.clone()),
-                ..settings.clone()
-            };
-            charts::folders(&Policy::new(&within, &dir, None)?, &root, &dir)
-        } else {
-            Vec::new()
-        };
         let vars: Vec<(String, String)> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
         Ok(Wall {
             root,
             rules: rules(&vars, &layout),
-            charts,
             best_effort: options.best_effort,
         })
     }

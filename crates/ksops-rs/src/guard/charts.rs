@@ -1,23 +1,28 @@
-//! The folders that kustomize unpacks remote Helm charts into, beside the
-//! kustomization that names them: made beforehand, so that nothing else in the
-//! checkout need be writable.
+//! Remote Helm charts: fetched before kustomize runs, so that it finds them
+//! where it would have unpacked them, and nothing in the checkout need be
+//! writable.
 //!
-//! This runs before the wall is up, on files of a stranger: paths are followed
+//! A folder that a build could write to would outlive it: with a `.git` in it
+//! that the tenant made, git would run the tenant's programs the next time
+//! that Argo CD calls it on the checkout, outside of the wall. So helm unpacks
+//! into the private folder, behind a wall of its own, and what it unpacked is
+//! copied without whatever git might take for a repository.
+//!
+//! This runs outside of the wall, on files of a stranger: paths are followed
 //! within the checkout only, and no symbolic link is followed to where
 //! something is made.
 
+mod unpack;
+
 use std::{
-    collections::HashSet,
-    ffi::OsStr,
-    os::fd::OwnedFd,
+    collections::{BTreeSet, HashSet},
+    ffi::OsString,
     path::{Component, Path, PathBuf},
 };
 
 use go_yaml::{Document, Kind, NodeId};
-use rustix::{
-    fs::{Mode, OFlags, mkdirat, open, openat},
-    io::Errno,
-};
+
+pub(super) use unpack::place;
 
 use crate::{policy::Policy, yaml};
 
@@ -30,10 +35,23 @@ const MAX_BYTES: usize = 1 << 20;
 /// Where kustomize unpacks charts unless told otherwise.
 const CHART_HOME: &str = "charts";
 
-/// The chart folders of a kustomization and of those below it in the same
-/// checkout, made where they are missing, and opened.
-pub(super) fn folders(policy: &Policy, root: &Path, kustomization: &Path) -> Vec<OwnedFd> {
-    let mut found = HashSet::new();
+/// A chart that kustomize would fetch.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Chart {
+    /// The folder that it is unpacked in, below the root of the checkout.
+    pub(super) folder: PathBuf,
+    /// Its name, which is that of a folder in that one.
+    pub(super) name: String,
+    /// What helm is called with, but for where to unpack.
+    pub(super) args: Vec<OsString>,
+    /// The folder of helm's settings, where the kustomization names one.
+    pub(super) config: Option<String>,
+}
+
+/// The charts of a kustomization and of those below it in the same checkout
+/// that are not there yet.
+pub(super) fn missing(policy: &Policy, root: &Path, kustomization: &Path) -> Vec<Chart> {
+    let mut found = BTreeSet::new();
     let mut seen = HashSet::new();
     let mut rest = vec![kustomization.to_owned()];
     while let Some(folder) = rest.pop() {
@@ -58,39 +76,96 @@ pub(super) fn folders(policy: &Policy, root: &Path, kustomization: &Path) -> Vec
             let entries = entries.filter_map(|entry| yaml::text(&document, entry));
             rest.extend(entries.map(|entry| folder.join(entry)));
         }
-        if pulls(&document, top)
-            && let Some(home) = home(&document, top)
-        {
-            found.insert(folder.join(home));
-        }
+        let Ok(below) = folder.strip_prefix(root) else {
+            continue;
+        };
+        let charts = FIELDS
+            .iter()
+            .flat_map(|fields| items(&document, top, fields.list).map(move |item| (item, fields)))
+            .filter_map(|(item, fields)| chart(&document, top, item, fields, below));
+        found.extend(charts.filter(|chart| !root.join(&chart.folder).join(&chart.name).is_dir()));
     }
-    let below = |path: &PathBuf| path.strip_prefix(root).map(Path::to_owned).ok();
-    let mut found: Vec<_> = found.iter().filter_map(below).collect();
-    found.sort();
-    found.iter().filter_map(|path| make(root, path)).collect()
+    found.into_iter().collect()
 }
 
-/// Whether charts are fetched.
-fn pulls(document: &Document<'_>, top: NodeId) -> bool {
-    ["helmCharts", "helmChartInflationGenerator"]
-        .iter()
-        .flat_map(|field| items(document, top, field))
-        .any(|chart| {
-            ["repo", "chartRepoUrl"]
-                .iter()
-                .any(|field| yaml::field(document, chart, field).is_some())
-        })
+/// What the fields of a chart are called.
+struct Fields {
+    list: &'static str,
+    name: &'static str,
+    version: &'static str,
+    repo: &'static str,
+}
+
+/// Today's, and those of before kustomize 4.1.
+const FIELDS: [Fields; 2] = [
+    Fields {
+        list: "helmCharts",
+        name: "name",
+        version: "version",
+        repo: "repo",
+    },
+    Fields {
+        list: "helmChartInflationGenerator",
+        name: "chartName",
+        version: "chartVersion",
+        repo: "chartRepoUrl",
+    },
+];
+
+/// A chart, if it is to be fetched: as kustomize 5 calls helm for it.
+fn chart(
+    document: &Document<'_>,
+    top: NodeId,
+    item: NodeId,
+    fields: &Fields,
+    below: &Path,
+) -> Option<Chart> {
+    let text = |node, field: &str| {
+        let text = yaml::field(document, node, field).and_then(|node| yaml::text(document, node));
+        text.filter(|text| !text.is_empty())
+    };
+    let globals = yaml::field(document, top, "helmGlobals");
+    let global = |field| globals.and_then(|globals| text(globals, field));
+    let repo = text(item, fields.repo)?;
+    let name = text(item, fields.name).filter(|name| is_plain(name))?;
+    let version = text(item, fields.version);
+    let home = text(item, "chartHome").or_else(|| global("chartHome"));
+    let mut folder = below.join(home_folder(home.unwrap_or(CHART_HOME))?);
+    if let Some(version) = version {
+        folder.push(Some(format!("{name}-{version}")).filter(|name| is_plain(name))?);
+    }
+    let mut args: Vec<OsString> = Vec::new();
+    if repo.starts_with("oci://") {
+        let digest = text(item, "digest").map(|digest| format!("@{digest}"));
+        let repo = repo.strip_suffix('/').unwrap_or(repo);
+        args.push(format!("{repo}/{name}{}", digest.unwrap_or_default()).into());
+    } else {
+        args.extend(["--repo".into(), repo.into(), name.into()]);
+    }
+    if let Some(version) = version {
+        args.extend(["--version".into(), version.into()]);
+    }
+    if text(item, "devel") == Some("true") {
+        args.push("--devel".into());
+    }
+    Some(Chart {
+        folder,
+        name: name.into(),
+        args,
+        config: global("configHome").map(str::to_owned),
+    })
+}
+
+/// Whether this is the name of a folder, and no option and no way elsewhere.
+fn is_plain(name: &str) -> bool {
+    !name.starts_with(['-', '.']) && !name.contains(['/', '\0'])
 }
 
 /// The chart folder as the kustomization names it. One that is not plainly
 /// below it, or is a part of git's, is none.
-fn home(document: &Document<'_>, top: NodeId) -> Option<PathBuf> {
-    let named = yaml::field(document, top, "helmGlobals")
-        .and_then(|globals| yaml::field(document, globals, "chartHome"))
-        .and_then(|home| yaml::text(document, home))
-        .filter(|home| !home.is_empty());
+fn home_folder(named: &str) -> Option<PathBuf> {
     let mut home = PathBuf::new();
-    for step in Path::new(named.unwrap_or(CHART_HOME)).components() {
+    for step in Path::new(named).components() {
         match step {
             Component::CurDir => {}
             Component::Normal(name) if !name.eq_ignore_ascii_case(".git") => home.push(name),
@@ -104,7 +179,7 @@ fn items<'a>(
     document: &'a Document<'_>,
     top: NodeId,
     field: &str,
-) -> impl Iterator<Item = NodeId> + 'a {
+) -> impl Iterator<Item = NodeId> + use<'a> {
     let list = yaml::field(document, top, field);
     let items = list.and_then(|list| match &document.node(document.follow(list)).kind {
         Kind::Sequence { items, .. } => Some(items.iter().copied()),
@@ -113,115 +188,5 @@ fn items<'a>(
     items.into_iter().flatten()
 }
 
-/// Opens a folder below the root, step by step through real folders, and makes
-/// what is missing.
-fn make(root: &Path, path: &Path) -> Option<OwnedFd> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut at = open(root, flags, Mode::empty()).ok()?;
-    let mut has_moved = false;
-    for step in path.components() {
-        let name: &OsStr = match step {
-            Component::Normal(name) if !name.eq_ignore_ascii_case(".git") => name,
-            _ => return None,
-        };
-        at = match openat(&at, name, flags, Mode::empty()) {
-            Err(Errno::NOENT) => {
-                mkdirat(&at, name, Mode::RWXU | Mode::RGRP | Mode::XGRP).ok()?;
-                openat(&at, name, flags, Mode::empty()).ok()?
-            }
-            opened => opened.ok()?,
-        };
-        has_moved = true;
-    }
-    has_moved.then_some(at)
-}
-
 #[cfg(test)]
-mod tests {
-    use std::{fs, os::unix::fs::symlink};
-
-    use super::*;
-    use crate::{Settings, settings::Confine};
-
-    const CHART: &str = "helmCharts:\n- name: x\n  repo: https://charts.example.com\n";
-
-    /// Which folders were made in a checkout with these kustomizations.
-    fn made(files: &[(&str, &str)], prepare: impl Fn(&Path)) -> Vec<String> {
-        let temp = tempfile::tempdir().unwrap();
-        let root = temp.path().canonicalize().unwrap().join("repo");
-        fs::create_dir_all(root.join(".git/hooks")).unwrap();
-        fs::create_dir(temp.path().join("outside")).unwrap();
-        for (path, text) in files {
-            let path = root.join(path).join("kustomization.yaml");
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        prepare(&root);
-        let settings = Settings {
-            confine: Confine::Folder(root.clone()),
-            ..Settings::default()
-        };
-        let app = root.join("app");
-        let policy = Policy::new(&settings, &app, None).unwrap();
-        let folders = folders(&policy, &root, &app);
-        let mut names: Vec<_> = folders
-            .iter()
-            .map(|folder| {
-                use std::os::fd::AsRawFd;
-                let link = format!("/proc/self/fd/{}", folder.as_raw_fd());
-                let path = fs::read_link(link).unwrap();
-                path.strip_prefix(&root).unwrap().display().to_string()
-            })
-            .collect();
-        names.sort();
-        names
-    }
-
-    #[test]
-    fn they_are_beside_the_kustomizations_that_fetch() {
-        let app = "resources: [../base, other.yaml]\ncomponents: [../more]\n";
-        let files = [
-            ("app", app),
-            ("base", CHART),
-            (
-                "more",
-                "helmGlobals: {chartHome: ./a/b}\nhelmCharts: [{name: x, repo: y}]",
-            ),
-            ("not-named", CHART),
-        ];
-        assert_eq!(made(&files, |_| {}), ["base/charts", "more/a/b"]);
-    }
-
-    #[test]
-    fn nothing_is_made_for_charts_that_are_there() {
-        assert!(made(&[("app", "helmCharts:\n- name: x\n")], |_| {}).is_empty());
-    }
-
-    #[test]
-    fn none_is_outside_or_in_git_or_the_checkout_itself() {
-        for home in [
-            "..",
-            ".",
-            "../charts",
-            "/tmp/x",
-            "../.git/hooks",
-            "../../outside",
-            "a/../../.git",
-            ".GIT/x",
-            "../app",
-        ] {
-            let text = format!("helmGlobals: {{chartHome: {home}}}\n{CHART}");
-            assert!(made(&[("app", &text)], |_| {}).is_empty(), "{home}");
-        }
-    }
-
-    #[test]
-    fn no_link_is_followed() {
-        for target in ["../.git/hooks", "../../outside", "/tmp", ".."] {
-            let link = |root: &Path| symlink(target, root.join("app/charts")).unwrap();
-            assert!(made(&[("app", CHART)], link).is_empty(), "{target}");
-        }
-        let outside = |root: &Path| symlink("../../outside", root.join("app/x")).unwrap();
-        assert!(made(&[("app", "resources: [x]")], outside).is_empty());
-    }
-}
+mod tests;

@@ -65,8 +65,6 @@ impl Kernel {
 
 #[cfg(not(target_os = "linux"))]
 mod system {
-    use std::os::fd::OwnedFd;
-
     use super::Kernel;
     use crate::{Result, guard::plan::Rule};
 
@@ -75,18 +73,14 @@ mod system {
         Kernel::NotLinux
     }
 
-    pub(in crate::guard) fn restrict(_: &[Rule], _: &[OwnedFd], _: bool) -> Result<Option<String>> {
+    pub(in crate::guard) fn restrict(_: &[Rule], _: bool) -> Result<Option<String>> {
         Kernel::NotLinux.judge(false)
     }
 }
 
 #[cfg(target_os = "linux")]
 mod system {
-    use std::{
-        fs,
-        os::fd::{AsFd, OwnedFd},
-        thread,
-    };
+    use std::{fs, thread};
 
     use landlock::{
         ABI, Access as _, AccessFs, BitFlags, CompatLevel, Compatible, LandlockStatus, PathBeneath,
@@ -138,18 +132,14 @@ mod system {
     /// # Errors
     ///
     /// Where the kernel offers too little, or refuses.
-    pub(in crate::guard) fn restrict(
-        rules: &[Rule],
-        written: &[OwnedFd],
-        best_effort: bool,
-    ) -> Result<Option<String>> {
+    pub(in crate::guard) fn restrict(rules: &[Rule], best_effort: bool) -> Result<Option<String>> {
         let refused = |error: RulesetError| {
             Error::new(format!(
                 "guard: the kernel does not set the limits up: {error}"
             ))
             .advise("a seccomp profile may forbid it: RuntimeDefault allows it")
         };
-        let status = apply(rules, written).map_err(refused)?;
+        let status = apply(rules).map_err(refused)?;
         let is_set = status.ruleset != RulesetStatus::NotEnforced && status.no_new_privs;
         match of(status.landlock) {
             Kernel::Landlock(_) if !is_set => {
@@ -160,10 +150,7 @@ mod system {
         }
     }
 
-    fn apply(
-        rules: &[Rule],
-        written: &[OwnedFd],
-    ) -> std::result::Result<RestrictionStatus, RulesetError> {
+    fn apply(rules: &[Rule]) -> std::result::Result<RestrictionStatus, RulesetError> {
         let mut set = Ruleset::default()
             .set_compatibility(CompatLevel::BestEffort)
             .handle_access(AccessFs::from_all(TRIED))?
@@ -171,9 +158,6 @@ mod system {
             .create()?;
         for rule in rules {
             set = add(set, rule)?;
-        }
-        for folder in written {
-            set = set.add_rule(PathBeneath::new(folder.as_fd(), write()))?;
         }
         set.restrict_self()
     }

@@ -182,8 +182,16 @@ pub(super) fn target(args: &[OsString]) -> Option<&OsStr> {
     None
 }
 
-/// The program that `--helm-command` names, else helm.
-pub(super) fn helm(args: &[OsString]) -> OsString {
+/// The program that `--helm-command` names, else helm on `PATH`.
+pub(super) fn helm(var: &Lookup<'_>, args: &[OsString]) -> Option<PathBuf> {
+    let name = helm_name(args);
+    match Path::new(&name).is_absolute() {
+        true => Some(name.into()),
+        false => on_path(var, &name, Path::new("")),
+    }
+}
+
+fn helm_name(args: &[OsString]) -> OsString {
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
         if arg == "--helm-command" {

@@ -4,11 +4,11 @@
 //! Everything runs as a user without capabilities, as in a pod; where the test
 //! itself is not root, as its own user.
 
-mod hostile;
+pub(crate) mod hostile;
 mod manifests;
 mod processes;
 mod renders;
-mod server;
+pub(crate) mod server;
 
 use std::{env, fs};
 

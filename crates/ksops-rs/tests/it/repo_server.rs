@@ -1,179 +1,27 @@
 //! A repo-server's pod, as far as the kernel's namespaces make one: the init
 //! container and the server with the mounts and the environment of
-//! `plugin/argocd/helm/values.yaml`, read-only roots, users without
+//! `plugin/argocd`'s values and patches, read-only roots, users without
 //! capabilities.
 
-use std::{
-    fmt::Write,
-    fs,
-    os::unix::fs::{PermissionsExt, symlink},
-    path::Path,
-    process::{Command, Output},
-};
+mod pod;
 
-use serde_yaml::Value;
+use std::process::Command;
+
+use pod::{OTHER, OWN, Pod};
 
 use crate::{
-    manifests::{octal, read},
-    world::{GENERATOR, Key, SECRETS, World, is_root, kubectl, secret, skip},
+    guard::{hostile, landlock},
+    world::{Key, is_root, kubectl, skip},
 };
 
-/// Shows what a command did.
-struct Ran {
-    ok: bool,
-    text: String,
-}
+/// What only the repo-server itself has.
+const REDIS: &str = "redis-of-the-pod";
 
-impl Ran {
-    fn of(output: &Output) -> Self {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ran {
-            ok: output.status.success(),
-            text: text(&output.stdout) + &text(&output.stderr),
-        }
-    }
+/// The user of the image and that of the repo-server; both as OpenShift gives
+/// them.
+const USERS: [(&str, &str); 2] = [("65534:65534", "999:999"), ("1000680000:0", "1000680000:0")];
 
-    fn good(self) -> String {
-        assert!(self.ok, "{}", self.text);
-        self.text
-    }
-}
-
-struct Pod {
-    world: World,
-    values: Value,
-}
-
-impl Pod {
-    fn new(key: &Key) -> Self {
-        let world = World::new();
-        let values = octal(&read("plugin/argocd/helm/values.yaml"));
-        let pod = Pod {
-            world,
-            values: serde_yaml::from_str(&values).unwrap(),
-        };
-        // An emptyDir is everybody's.
-        pod.world.open_dir("volumes/custom-tools");
-        // A Secret is files of root's behind links.
-        let secret = pod.world.path("volumes/sops-age");
-        pod.world
-            .write("volumes/sops-age/..2026/age.agekey", &key.identity);
-        let file = secret.join("..2026/age.agekey");
-        fs::set_permissions(file, fs::Permissions::from_mode(0o444)).unwrap();
-        symlink("..2026", secret.join("..data")).unwrap();
-        symlink("..data/age.agekey", secret.join("age.agekey")).unwrap();
-        // A checkout, as the repo-server has it.
-        pod.world
-            .write("checkout/.git/HEAD", "ref: refs/heads/main\n");
-        let text = secret_text();
-        pod.world
-            .encrypt("checkout/secrets/db.enc.yaml", &[key], SECRETS, &text);
-        let generator = GENERATOR.replace("secret.enc", "../secrets/db.enc");
-        pod.world.write("checkout/app/generator.yaml", &generator);
-        pod.world.write(
-            "checkout/app/kustomization.yaml",
-            "generators: [generator.yaml]\n",
-        );
-        let list = format!(
-            "apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n- {}\n",
-            generator.trim_end().replace('\n', "\n  ")
-        );
-        pod.world.write("checkout/app/list.yaml", list);
-        pod
-    }
-
-    /// Runs a command in the init container, as its image and this user.
-    fn init(&self, user: &str) -> Ran {
-        let init = &self.values["repoServer"]["initContainers"][0];
-        let args: Vec<_> = init["args"].as_sequence().unwrap().iter().collect();
-        let args: Vec<_> = args.iter().map(|arg| arg.as_str().unwrap()).collect();
-        let mut script = self.root();
-        // The image: one program. Unlike a release's it is not static here.
-        script
-            .push_str("for d in /usr/lib /usr/lib64 /lib /lib64; do [ ! -e $d ] || ro $d; done\n");
-        let program = env!("CARGO_BIN_EXE_ksops-rs");
-        let _ = writeln!(script, "at '{program}' /usr/local/bin/ksops");
-        for mount in init["volumeMounts"].as_sequence().unwrap() {
-            self.mount(mount, &mut script);
-        }
-        self.run(script, user, &["/usr/local/bin/ksops"], &args)
-    }
-
-    /// Runs a command in the repo-server, in the application's folder.
-    fn server(&self, kubectl: &Path, user: &str, vars: &[&str], command: &str) -> Ran {
-        let server = &self.values["repoServer"];
-        let mut script = self.root();
-        script.push_str("for d in /usr/bin /usr/lib /usr/lib64 /lib /lib64 /bin /etc; do [ ! -e $d ] || ro $d; done\n");
-        let _ = writeln!(script, "at '{}' /usr/local/bin/kubectl", kubectl.display());
-        for mount in server["volumeMounts"].as_sequence().unwrap() {
-            self.mount(mount, &mut script);
-        }
-        let checkout = self.world.path("checkout");
-        let _ = writeln!(script, "at '{}' /checkout", checkout.display());
-        let mut env = vec!["/usr/bin/env".to_owned(), "HOME=/home/argocd".into()];
-        for item in server["env"].as_sequence().unwrap() {
-            let text = |field: &str| item[field].as_str().unwrap();
-            env.push(format!("{}={}", text("name"), text("value")));
-        }
-        env.extend(vars.iter().map(|var| (*var).to_owned()));
-        let env: Vec<_> = env.iter().map(String::as_str).collect();
-        let line = format!("cd /checkout/app && {command}");
-        self.run(script, user, &env, &["/bin/sh", "-c", &line])
-    }
-
-    /// A file system of its own, and how things get there.
-    fn root(&self) -> String {
-        self.world.open_dir("root");
-        format!(
-            "set -eu\nR='{}'\nmount -t tmpfs tmpfs \"$R\"\n\
-             at() {{ if [ -d \"$1\" ]; then mkdir -p \"$R$2\"; else mkdir -p \"$R${{2%/*}}\"; : >\"$R$2\"; fi; mount --bind \"$1\" \"$R$2\"; }}\n\
-             ro() {{ if [ -L \"$1\" ]; then ln -s \"$(readlink \"$1\")\" \"$R$1\"; else at \"$1\" \"$1\"; mount -o remount,bind,ro \"$R$1\"; fi; }}\n\
-             mkdir -p \"$R/proc\" \"$R/dev\" \"$R/tmp\" \"$R/usr/local/bin\"\n\
-             mount -t proc proc \"$R/proc\"\n\
-             at /dev/null /dev/null\nat /dev/urandom /dev/urandom\n\
-             mount -t tmpfs tmpfs \"$R/tmp\"; chmod 1777 \"$R/tmp\"\n",
-            self.world.path("root").display()
-        )
-    }
-
-    fn mount(&self, mount: &Value, script: &mut String) {
-        let name = mount["name"].as_str().unwrap();
-        let mut from = self.world.path("volumes").join(name);
-        if let Some(sub) = mount["subPath"].as_str() {
-            from.push(sub);
-        }
-        let at = mount["mountPath"].as_str().unwrap();
-        let _ = writeln!(script, "at '{}' '{at}'", from.display());
-        if mount["readOnly"] == true {
-            let _ = writeln!(script, "mount -o remount,bind,ro \"$R{at}\"");
-        }
-    }
-
-    fn run(&self, mut script: String, user: &str, env: &[&str], args: &[&str]) -> Ran {
-        // No user but root has a capability, and no_new_privs keeps it so.
-        let _ = writeln!(
-            script,
-            "mount -o remount,ro \"$R\"\nexec setpriv --no-new-privs env -i PATH=/usr/local/bin:/usr/bin:/bin \
-             \"$(command -v chroot)\" --userspec={user} --groups= \"$R\" \"$@\""
-        );
-        let output = Command::new("unshare")
-            .args(["--mount", "--pid", "--fork", "--propagation", "private"])
-            .args(["sh", "-c", &script, "pod"])
-            .args(env)
-            .args(args)
-            .env(
-                "PATH",
-                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            )
-            .output()
-            .unwrap();
-        Ran::of(&output)
-    }
-}
-
-fn secret_text() -> String {
-    secret("db", "password", "of-the-pod")
-}
+const ARGO: [&str; 2] = ["ARGOCD_APP_NAME=app", "ARGOCD_APP_PROJECT_NAME=team-a"];
 
 /// Whether there are namespaces to be had.
 fn possible() -> bool {
@@ -194,23 +42,35 @@ fn possible() -> bool {
     false
 }
 
+/// A pod that starts, and starts again: then it finds the volume filled.
+fn start(pod: &Pod, user: &str) {
+    for _ in 0..2 {
+        let said = pod.init(user).good();
+        assert!(said.contains("installed /custom-tools/ksops"), "{said}");
+    }
+}
+
+/// Nothing of a report is wrong but that the program of this test is not
+/// static.
+#[track_caller]
+fn all_is_well(report: &str) {
+    let wrong: Vec<_> = report
+        .lines()
+        .filter(|line| line.starts_with(['!', '✗']) && !line.contains("not static"))
+        .collect();
+    assert_eq!(wrong, [""; 0], "{report}");
+}
+
 #[test]
 fn install_doctor_and_both_styles_work_in_the_pod() {
     if !possible() {
         return;
     }
     let Some(kubectl) = kubectl() else { return };
-    let key = Key::new();
-    // The user of the image and that of the repo-server; both as OpenShift
-    // gives them.
-    for (init, server) in [("65534:65534", "999:999"), ("1000680000:0", "1000680000:0")] {
-        let pod = Pod::new(&key);
-        // A pod that starts again finds the volume filled.
-        for _ in 0..2 {
-            let said = pod.init(init).good();
-            assert!(said.contains("installed /custom-tools/ksops"), "{said}");
-        }
-        let run = |vars: &[&str], command: &str| pod.server(&kubectl, server, vars, command);
+    for (init, server) in USERS {
+        let pod = Pod::new(&kubectl, &Key::new());
+        start(&pod, init);
+        let run = |vars: &[&str], command: &str| pod.server(server, vars, command);
 
         let seen = run(
             &[],
@@ -225,26 +85,179 @@ fn install_doctor_and_both_styles_work_in_the_pod() {
 
         let options = "--build-options --enable-alpha-plugins";
         let report = run(&[], &format!("ksops doctor {options} . 2>&1")).good();
-        // The program of this test is not static.
-        let wrong: Vec<_> = report
-            .lines()
-            .filter(|line| line.starts_with(['!', '✗']) && !line.contains("not static"))
-            .collect();
-        assert_eq!(wrong, [""; 0], "{report}");
+        all_is_well(&report);
         assert!(report.contains("opened, its MAC holds"), "{report}");
-        assert!(
-            report.contains("files are read inside /checkout"),
-            "{report}"
-        );
+        let inside = format!("files are read inside {OWN}");
+        assert!(report.contains(&inside), "{report}");
 
-        let argo = ["ARGOCD_APP_NAME=app", "ARGOCD_APP_PROJECT_NAME=team-a"];
-        let legacy = "kubectl kustomize --enable-alpha-plugins .";
-        let rendered = run(&argo, legacy).good();
-        assert!(rendered.contains("password: of-the-pod"), "{rendered}");
-        let rendered = run(&argo, "ksops <list.yaml").good();
-        assert!(rendered.contains("password: of-the-pod"), "{rendered}");
+        for build in [
+            "kubectl kustomize --enable-alpha-plugins .",
+            "kustomize build . --enable-alpha-plugins",
+            "kustomize build ../krm --enable-alpha-plugins --enable-exec",
+        ] {
+            let rendered = run(&ARGO, build).good();
+            assert!(rendered.contains("password: of-the-pod"), "{rendered}");
+        }
         // By its path, where nothing is mounted on PATH.
         let plugin = "$KUSTOMIZE_PLUGIN_HOME/viaduct.ai/v1/ksops/ksops --version";
         assert!(run(&[], plugin).good().starts_with("ksops-rs "));
+    }
+}
+
+#[test]
+fn with_the_guard_all_of_it_works_too() {
+    if !possible() {
+        return;
+    }
+    let (Some(kubectl), Some(_)) = (kubectl(), landlock()) else {
+        return;
+    };
+    for (init, server) in USERS {
+        let (key, other) = (Key::new(), Key::new());
+        let pod = Pod::guarded(&kubectl, &key, &other);
+        start(&pod, init);
+        let run = |vars: &[&str], command: &str| pod.server(server, vars, command);
+
+        let options = "--build-options --enable-alpha-plugins --project team-a";
+        let report = run(&[], &format!("ksops doctor {options} . 2>&1")).good();
+        all_is_well(&report);
+        for said in [
+            "✓ guard: /custom-tools/kustomize guards /usr/local/bin/kustomize",
+            "REDIS_PASSWORD, SOPS_AGE_KEY_FILE\n",
+            "✓ project: team-a",
+            "opened, its MAC holds",
+        ] {
+            assert!(report.contains(said), "{said}\n{report}");
+        }
+        assert!(run(&[], "kustomize version").good().starts_with("v5"));
+        for build in [
+            format!("kustomize build {OWN}/app --enable-alpha-plugins"),
+            format!("kustomize build {OWN}/krm --enable-alpha-plugins --enable-exec"),
+        ] {
+            let rendered = run(&ARGO, &build).good();
+            assert!(rendered.contains("password: of-the-pod"), "{rendered}");
+            let team_b = ["ARGOCD_APP_NAME=app", "ARGOCD_APP_PROJECT_NAME=team-b"];
+            // The same key is everybody's in `_shared`.
+            assert!(run(&team_b, &build).good().contains("of-the-pod"));
+        }
+    }
+}
+
+/// What a tenant's program does, with nothing in its way but the pod.
+fn attempts() -> Vec<String> {
+    let keys = "/home/argocd/sops-age-projects";
+    let mut all: Vec<String> = [
+        // Another checkout, and who has one.
+        format!("grep -q other {OTHER}/private.txt"),
+        format!("ls {OTHER}/.git/hooks"),
+        format!("ls -d {OTHER}/*"),
+        "ls /tmp".into(),
+        format!("cp -r {OTHER}/app \"${{TMPDIR:-/tmp}}/copy\""),
+        format!("ln -sf {OTHER}/private.txt \"${{TMPDIR:-/tmp}}/link\" && cat \"${{TMPDIR:-/tmp}}/link\""),
+        format!("cat /proc/self/root{OTHER}/private.txt"),
+        // Other keys.
+        format!("ls {keys}"),
+        format!("cat {keys}/team-b/age.agekey"),
+        format!("cat {keys}/..data/team-b/age.agekey"),
+        format!("cd {keys}/team-a && cat ../team-b/age.agekey"),
+        "cat /home/argocd/.config/sops/age/age.agekey".into(),
+        // Another project's key, had by this program itself.
+        "ksops doctor --project team-b | grep 'team-b/age.agekey: for age1'".into(),
+        // What the repo-server has.
+        "cat /var/run/secrets/kubernetes.io/serviceaccount/token".into(),
+        "test -n \"$REDIS_PASSWORD\"".into(),
+        "test -n \"$SOPS_AGE_KEY_FILE\"".into(),
+        "grep -la 'redis[-]of-the-pod' /proc/[0-9]*/environ | grep .".into(),
+        "grep -la 'password=of[-]another' /proc/[0-9]*/environ | grep .".into(),
+        "head -c 1 /proc/$OTHER_PID/environ".into(),
+        "ls /proc/$OTHER_PID/root/ /proc/$OTHER_PID/cwd/".into(),
+        // What would stay: hooks, settings of git, the next build.
+        format!("echo x > {OWN}/.git/hooks/post-checkout"),
+        format!("echo x >> {OWN}/.git/config"),
+        format!("echo x > {OWN}/app/new.yaml"),
+        format!("echo x > {OTHER}/new"),
+        format!("echo x >> {OTHER}/app/kustomization.yaml"),
+        format!("rm {OTHER}/krm/generator.yaml"),
+        format!("mv {OTHER}/app {OTHER}/moved"),
+        "mkdir -p /tmp/.git".into(),
+        "echo x > /tmp/left".into(),
+        "cp /bin/true \"${TMPDIR:-/tmp}/own\" && \"${TMPDIR:-/tmp}/own\"".into(),
+    ]
+    .into();
+    if landlock().is_some_and(|version| version >= ksops_rs::guard::kernel::SIGNALS) {
+        all.push("kill -0 $OTHER_PID".into());
+        all.push("kill -STOP $OTHER_PID && kill -CONT $OTHER_PID".into());
+    }
+    all
+}
+
+#[test]
+fn a_hostile_repository_gets_nothing() {
+    if !possible() {
+        return;
+    }
+    let (Some(kubectl), Some(_)) = (kubectl(), landlock()) else {
+        return;
+    };
+    let attempts = attempts();
+    for (init, server) in USERS {
+        let (key, other) = (Key::new(), Key::new());
+        let pod = Pod::guarded(&kubectl, &key, &other);
+        start(&pod, init);
+        for (number, attempt) in attempts.iter().enumerate() {
+            let folder = format!("volumes{OWN}/hostile-{number}");
+            let generators = "generators: [x.yaml]\n";
+            let name = format!("{folder}/kustomization.yaml");
+            pod.world.write(&name, generators);
+            // The number of a process is not in the environment that is kept.
+            let attempt = format!("OTHER_PID=$(cat /tmp/_argocd-repo/0a1b/pid); {attempt}");
+            pod.world
+                .write(&format!("{folder}/x.yaml"), hostile::generator(&attempt));
+        }
+        // Another build of the same user's runs meanwhile.
+        let count = attempts.len();
+        let builds = |kustomize: &str| {
+            format!(
+                "password=of-another sleep 600 & echo $! > {OWN}/pid\n\
+                 n=0; while [ $n -lt {count} ]; do\n\
+                 echo \"attempt $n\"; {kustomize} build {OWN}/hostile-$n --enable-alpha-plugins 2>&1 || true\n\
+                 n=$((n + 1)); done; kill $!"
+            )
+        };
+        let had = |kustomize: &str| {
+            let text = pod.server(server, &ARGO, &builds(kustomize)).good();
+            let parts: Vec<_> = text.split("attempt ").skip(1).collect();
+            assert_eq!(parts.len(), count, "{text}");
+            parts
+                .iter()
+                .zip(&attempts)
+                .map(|(part, attempt)| {
+                    hostile::said(part).unwrap_or_else(|| panic!("{attempt}\n{part}"))
+                })
+                .collect::<Vec<_>>()
+        };
+        let of = |had: Vec<bool>, what: bool| -> Vec<_> {
+            let all = attempts.iter().zip(had);
+            all.filter(|(_, had)| *had == what)
+                .map(|(attempt, _)| attempt.clone())
+                .collect()
+        };
+        // As Argo CD finds it on PATH, and the image's own.
+        assert_eq!(
+            of(had("kustomize"), true),
+            [""; 0],
+            "with the guard, as {server}"
+        );
+        assert_eq!(
+            of(had("/usr/local/bin/kustomize"), false),
+            [""; 0],
+            "not even without, as {server}"
+        );
+        let again = pod.server(
+            server,
+            &ARGO,
+            &format!("kustomize build {OWN}/krm --enable-exec"),
+        );
+        assert!(again.good().contains("of-the-pod"));
     }
 }

@@ -47,9 +47,12 @@ fn the_folder_that_is_built() {
 
 #[test]
 fn helm_is_the_one_that_is_named() {
-    assert_eq!(helm(&args("build .")), "helm");
-    assert_eq!(helm(&args("build --helm-command /x/helm3 .")), "/x/helm3");
-    assert_eq!(helm(&args("build --helm-command=helm3 .")), "helm3");
+    assert_eq!(helm_name(&args("build .")), "helm");
+    assert_eq!(
+        helm_name(&args("build --helm-command /x/helm3 .")),
+        "/x/helm3"
+    );
+    assert_eq!(helm_name(&args("build --helm-command=helm3 .")), "helm3");
     assert!(has_helm(&args("build --enable-helm .")));
     assert!(!has_helm(&args("build --enable-helm=false .")));
     assert!(!has_helm(&args("build .")));

@@ -25,32 +25,39 @@ fn manifest(script: &str) -> String {
     )
 }
 
-const RESULT: &str = r#"
+/// A generator that says in what it renders whether a shell command of the
+/// tenant's succeeded: see [`said`].
+pub(crate) fn generator(attempt: &str) -> String {
+    manifest(&format!(
+        r#"if ( {attempt} ) >/dev/null 2>&1; then result=yes; else result=no; fi
 printf 'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\ndata:\n  result: "%s"\n' "$result"
 exit 0
-"#;
+"#
+    ))
+}
+
+/// What [`generator`] rendered.
+pub(crate) fn said(rendered: &str) -> Option<bool> {
+    let mut lines = rendered.lines();
+    let result = lines.find_map(|line| line.trim().strip_prefix("result: "))?;
+    match result {
+        "\"yes\"" => Some(true),
+        "\"no\"" => Some(false),
+        _ => None,
+    }
+}
 
 impl Server {
     /// Whether a shell command of the tenant's succeeds.
     fn succeeds(&self, is_guarded: bool, attempt: &str) -> bool {
-        let script = format!(
-            "if ( {attempt} ) >/dev/null 2>&1; then result=yes; else result=no; fi{RESULT}"
-        );
         let folder = format!("{OWN}/hostile");
         let generators = "generators: [x.yaml]\n";
         self.world
             .write(&format!("{folder}/kustomization.yaml"), generators);
         self.world
-            .write(&format!("{folder}/x.yaml"), manifest(&script));
+            .write(&format!("{folder}/x.yaml"), generator(attempt));
         let rendered = self.build(is_guarded, "hostile", LEGACY).rendered();
-        match rendered
-            .lines()
-            .find_map(|line| line.trim().strip_prefix("result: "))
-        {
-            Some("\"yes\"") => true,
-            Some("\"no\"") => false,
-            other => panic!("{attempt}: {other:?}\n{rendered}"),
-        }
+        said(&rendered).unwrap_or_else(|| panic!("{attempt}\n{rendered}"))
     }
 
     #[track_caller]
@@ -201,6 +208,45 @@ fn writing() {
     let is_private =
         |path: &std::path::PathBuf| path.display().to_string().contains("ksops-guard-");
     assert!(!server.left().iter().any(is_private));
+}
+
+/// A folder in the checkout that a build may write to would outlive it: with a
+/// repository of git's in it, that the next commit names as a submodule, git
+/// runs its hooks when Argo CD calls it next, outside of the guard.
+#[test]
+fn chart_folders() {
+    let (Some(kubectl), Some(_)) = (kubectl(), landlock()) else {
+        return;
+    };
+    let server = Server::new(&kubectl);
+    let folder = format!("{OWN}/hostile");
+    let chart = "resources: [evil]\nhelmCharts:\n- name: x\n  repo: http://127.0.0.1:1\n";
+    for (name, text) in [("", chart), ("evil/", "generators: [x.yaml]\n")] {
+        let name = format!("{folder}/{name}kustomization.yaml");
+        server.world.write(&name, text);
+    }
+    server.own(OWN);
+    let options = [LEGACY, &["--enable-helm"]].concat();
+    for there in [false, true] {
+        let charts = server.world.path(&folder).join("charts");
+        let attempt = generator(
+            "mkdir -p ../charts/.git/hooks && echo x > ../charts/.git/hooks/post-checkout",
+        );
+        server
+            .world
+            .write(&format!("{folder}/evil/x.yaml"), attempt);
+        let hook = charts.join(".git/hooks/post-checkout");
+        for is_guarded in [true, false] {
+            let _ = fs::remove_dir_all(&charts);
+            if there {
+                fs::create_dir(&charts).unwrap();
+                server.own(&folder);
+            }
+            // The chart cannot be had, after the program ran.
+            assert!(!server.build(is_guarded, "hostile", &options).ok);
+            assert_eq!(hook.exists(), !is_guarded, "{there}");
+        }
+    }
 }
 
 #[test]

@@ -232,6 +232,8 @@ fn remote_helm_charts() {
             "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {a: {{ .Values.a | quote }}}\n",
         ),
         ("values.yaml", "a: b\n"),
+        // Git would run what such a file names, when next it is called there.
+        ("sub/.git/config", "[core]\nfsmonitor = evil\n"),
     ] {
         server.world.write(&format!("chart/web/{path}"), text);
     }
@@ -254,7 +256,7 @@ fn remote_helm_charts() {
     );
     server
         .world
-        .write(&format!("{folder}/kustomization.yaml"), text);
+        .write(&format!("{folder}/kustomization.yaml"), &text);
     server.own(OWN);
     let command = format!("--helm-command={}", helm_copy.display());
     let ksops = server.world.path("custom-tools/ksops");
@@ -263,11 +265,29 @@ fn remote_helm_charts() {
     build.args(["kustomize", "web", "--enable-helm", &command]);
     let rendered = Built::of(build.output().unwrap());
     assert!(rendered.rendered().contains("a: c"));
-    // It is there for the next time, as kustomize leaves it; and nothing else
-    // was made writable.
-    let charts = server.world.path(&folder).join("charts");
-    assert!(charts.join("web-0.1.0/web/Chart.yaml").is_file());
+    // It is there for the next time, as kustomize leaves it, but for what git
+    // would take for a repository.
+    let web = server.world.path(&folder).join("charts/web-0.1.0/web");
+    assert!(web.join("Chart.yaml").is_file());
+    assert!(!web.join("sub/.git").exists());
     assert!(server.left().is_empty());
+    // And is not fetched again.
+    fs::remove_dir_all(server.world.path("charts")).unwrap();
+    let build = |folder: &str| {
+        let mut build = server.world.command(&ksops, OWN);
+        build.args(["guard", "--"]).arg(&kubectl);
+        build.args(["kustomize", folder, "--enable-helm", &command]);
+        Built::of(build.output().unwrap())
+    };
+    assert!(build("web").rendered().contains("a: c"));
+    // What cannot be fetched is said, and kustomize stops there.
+    let text = text.replace("0.1.0", "0.2.0");
+    let name = format!("{OWN}/other/kustomization.yaml");
+    server.world.write(&name, text);
+    let errors = build("other").refused();
+    let said = "warning: guard: the chart \"web\": helm did not fetch it";
+    assert!(errors.contains(said), "{errors}");
+    assert!(!server.world.path(OWN).join("other/charts").exists());
 }
 
 /// A server for git over ssh, on the loopback, which is ended with the test.

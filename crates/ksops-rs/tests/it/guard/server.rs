@@ -27,6 +27,34 @@ pub(super) struct Server {
     pub(super) shared: Key,
 }
 
+/// The image's kustomize: kubectl's, with the subcommands that Argo CD calls,
+/// and with `--enable-exec` one generator in KRM style.
+pub(crate) fn kustomize(kubectl: &Path) -> String {
+    format!(
+        r#"#!/bin/sh
+case "$1" in
+build)
+  shift
+  case " $* " in
+  *" --enable-exec "*)
+    cd "$1" || exit 1
+    {{
+      printf 'apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n'
+      sed '1s/^/- /;2,$s/^/  /' generator.yaml
+    }} | ksops
+    exit ;;
+  esac
+  exec '{}' kustomize "$@" ;;
+version) echo v5.8.1 ;;
+edit) printf '# %s\n' "$*" >> kustomization.yaml ;;
+exit) exit "$2" ;;
+*) echo "unknown command $1" >&2; exit 1 ;;
+esac
+"#,
+        kubectl.display()
+    )
+}
+
 impl Server {
     /// With a kustomize that is kubectl's, and keys by project.
     pub(super) fn new(kubectl: &Path) -> Self {
@@ -41,7 +69,7 @@ impl Server {
             team_b: Key::new(),
             shared: Key::new(),
         };
-        server.kustomize(kubectl);
+        server.script("image/usr/local/bin/kustomize", &kustomize(kubectl));
         server.install();
         for (folder, key) in [
             ("team-a", &server.team_a),
@@ -76,35 +104,6 @@ impl Server {
         let paths = std::env::join_paths(paths).unwrap();
         server.world.vars.insert("PATH".into(), paths.into());
         server
-    }
-
-    /// The image's kustomize: kubectl's, with the subcommands that Argo CD
-    /// calls, and with `--enable-exec` one generator in KRM style.
-    fn kustomize(&self, kubectl: &Path) {
-        let text = format!(
-            r#"#!/bin/sh
-case "$1" in
-build)
-  shift
-  case " $* " in
-  *" --enable-exec "*)
-    cd "$1" || exit 1
-    {{
-      printf 'apiVersion: config.kubernetes.io/v1\nkind: ResourceList\nitems:\n'
-      sed '1s/^/- /;2,$s/^/  /' generator.yaml
-    }} | ksops
-    exit ;;
-  esac
-  exec '{}' kustomize "$@" ;;
-version) echo v5.8.1 ;;
-edit) printf '# %s\n' "$*" >> kustomization.yaml ;;
-exit) exit "$2" ;;
-*) echo "unknown command $1" >&2; exit 1 ;;
-esac
-"#,
-            kubectl.display()
-        );
-        self.script("image/usr/local/bin/kustomize", &text);
     }
 
     pub(super) fn script(&self, path: &str, text: &str) {
