@@ -462,6 +462,7 @@ fn rendered(listed: &Listed, file: &[u8]) -> Option<Vec<u8>> {
         parent_dir: None,
         stdin: Box::new(std::io::empty()),
         stdin_is_device: true,
+        first_of_stdin: &|| Ok(Vec::new()),
         stdout: &mut stdout,
         stderr: &mut stderr,
         ask_passphrase: |_| None,

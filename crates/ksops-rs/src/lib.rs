@@ -45,7 +45,7 @@ use sops_rs::{error, read};
 /// Runs the program and gives back its exit code.
 pub fn run(mut process: Process<'_>) -> u8 {
     let mode = Mode::of(std::mem::take(&mut process.args));
-    if let Err(error) = refuse_krm_arguments(&mut process, &mode) {
+    if let Err(error) = refuse_krm_arguments(&process, &mode) {
         process.say("error", &error.to_string());
         return error.exit_code();
     }
@@ -107,21 +107,22 @@ fn ended(process: &mut Process<'_>, result: Result<u8>) -> u8 {
 /// In KRM style a repository names the arguments (`exec.args`), so that none
 /// may be of effect: refuses them where a ResourceList is on stdin.
 ///
-/// Looked at only where Argo CD renders an application: there stdin is empty
-/// or a ResourceList, elsewhere it may belong to somebody else.
-fn refuse_krm_arguments(process: &mut Process<'_>, mode: &Mode) -> Result<()> {
+/// Looked at only where Argo CD renders an application, and only at what
+/// stands first, which is left there: stdin may be somebody else's, such as
+/// the names of files in a loop of a config management plugin. kustomize
+/// writes the ResourceList at once; where nothing comes, nothing is waited for.
+fn refuse_krm_arguments(process: &Process<'_>, mode: &Mode) -> Result<()> {
     if *mode == Mode::Krm || process.stdin_is_device || !settings::in_argo_cd(process.var) {
         return Ok(());
     }
-    let given = read::stream(&mut *process.stdin)
-        .map_err(|error| Error::io("stdin: cannot be read", &error))?;
+    let given = (process.first_of_stdin)()
+        .map_err(|error| Error::io("stdin: cannot be looked at", &error))?;
     let kind = b"ResourceList";
     if given.windows(kind.len()).any(|window| window == kind) {
         return Err(Error::new("stdin: a ResourceList, and arguments besides").advise(
             "remove `args` from the annotation config.kubernetes.io/function: a KRM function takes none",
         ));
     }
-    process.unread(given);
     Ok(())
 }
 

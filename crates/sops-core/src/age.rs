@@ -181,6 +181,18 @@ impl Age {
         self.sources.push(source);
     }
 
+    /// What to do where the file is for an SSH key that is at hand, converted
+    /// by ssh-to-age into a key of another kind.
+    fn converted(&self, report: &Report) -> Option<Advice> {
+        let closed = report.missing().filter(|r| r.kind == KeyKind::Age);
+        let closed: Vec<&str> = closed.map(|r| r.recipient.as_str()).collect();
+        self.sources.iter().find_map(|source| {
+            let recipient = ssh::to_age(source.ssh_recipient()?)?;
+            let is_closed = closed.contains(&recipient.as_str());
+            is_closed.then(|| advice::converted(&recipient, &source.location))
+        })
+    }
+
     /// The identities of all places that an attempt of this effort adds; those
     /// first that the key names.
     fn identities(&self, effort: Effort, recipient: &str) -> Vec<Identity> {
@@ -253,7 +265,10 @@ impl KeyService for Age {
     }
 
     fn advice(&self, report: &Report) -> Option<Advice> {
-        Some(advice::choose(report))
+        Some(
+            self.converted(report)
+                .unwrap_or_else(|| advice::choose(report)),
+        )
     }
 
     fn forget_failures(&self) {

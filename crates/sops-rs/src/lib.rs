@@ -26,6 +26,7 @@ mod keyservice;
 mod merge;
 pub mod messages;
 mod output;
+mod pipe;
 mod private;
 mod process;
 pub mod read;

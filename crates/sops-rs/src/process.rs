@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    io::{self, Cursor, Read, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -33,6 +33,9 @@ pub struct Process<'a> {
     /// Whether stdin is a terminal or another character device such as
     /// `/dev/null`, so that nothing is to be expected from it.
     pub stdin_is_device: bool,
+    /// Looks at what stands first in stdin where that is a pipe, without
+    /// taking it away. Gives nothing where none comes within two seconds.
+    pub first_of_stdin: &'a dyn Fn() -> io::Result<Vec<u8>>,
     /// Standard output: gets a whole answer or nothing.
     pub stdout: &'a mut dyn Write,
     /// Standard error.
@@ -84,13 +87,5 @@ impl<'a> Process<'a> {
     #[must_use]
     pub fn resolve(&self, path: &Path) -> PathBuf {
         self.dir.join(path)
-    }
-
-    /// Puts bytes that were read of stdin back in front of the rest.
-    pub fn unread(&mut self, bytes: Vec<u8>) {
-        if !bytes.is_empty() {
-            let rest = std::mem::replace(&mut self.stdin, Box::new(io::empty()));
-            self.stdin = Box::new(Cursor::new(bytes).chain(rest));
-        }
     }
 }

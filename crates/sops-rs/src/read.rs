@@ -9,6 +9,11 @@ pub const MAX_BYTES: usize = 256 << 20;
 /// Why a file whose name says nothing is read as it is.
 pub const AS_BINARY: &str = "its name ends in none of .yaml .yml .json .env .ini, so it is read as a binary file encrypted by sops, which is JSON";
 
+/// What is odd about a text in a JSON file, see
+/// [`Document::not_utf8`](sops_core::Document::not_utf8).
+pub const NOT_UTF8: &str =
+    "not UTF-8, which JSON cannot hold: U+FFFD stands for what is none, as with sops";
+
 /// All of a file.
 ///
 /// # Errors

@@ -8,9 +8,10 @@ use std::{
     os::unix::fs::FileTypeExt,
     path::PathBuf,
     process::ExitCode,
+    time::Duration,
 };
 
-use crate::{Process, terminal};
+use crate::{Process, pipe, terminal};
 
 /// Runs a program with this process: its arguments, environment, streams and
 /// terminal.
@@ -37,6 +38,7 @@ pub fn start(run: fn(Process<'_>) -> u8) -> ExitCode {
         parent_dir: parent_dir(),
         stdin: Box::new(stdin),
         stdin_is_device,
+        first_of_stdin: &|| pipe::peek(io::stdin(), Duration::from_secs(2)),
         stdout: &mut Stream(own(io::stdout())),
         stderr: &mut io::stderr(),
         ask_passphrase: terminal::ask_passphrase,

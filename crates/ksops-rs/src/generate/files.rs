@@ -21,7 +21,7 @@ use crate::{
     generator::{Entry, Generator},
     parallel::in_parallel,
     policy::Identity,
-    unreadable, yaml,
+    read, unreadable, yaml,
 };
 
 /// The text of a decrypted file. Shared by all that mention it.
@@ -291,14 +291,17 @@ fn decrypted(
     } else {
         document.to_bytes(format, &STYLE)
     };
+    let warnings = document.warnings().iter();
+    let mut warnings: Vec<_> = warnings.map(|w| format!("{place}: {w}")).collect();
+    if format == Format::Json
+        && let Some(path) = document.not_utf8()
+    {
+        warnings.push(format!("{place}: {path}: {}", read::NOT_UTF8));
+    }
     Ok(Decrypted {
         text: Arc::new(text.map_err(in_file)?),
         outline: outlined.then(|| Outline::of(document)),
-        warnings: document
-            .warnings()
-            .iter()
-            .map(|warning| format!("{place}: {warning}"))
-            .collect(),
+        warnings,
     })
 }
 

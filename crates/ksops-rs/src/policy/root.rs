@@ -63,13 +63,14 @@ impl Root {
     ///   submodules and worktrees have; what they say is never followed.
     ///   Without such a folder, the nearest `.git` file that is one of git's.
     /// * else what stands before `ARGOCD_APP_SOURCE_PATH`, where that is the
-    ///   end of the folder's path;
+    ///   end of the folder's path, but nothing above a folder around this one
+    ///   that the parent process works in;
     /// * else the folder that the parent process works in, if this one is
     ///   below it: Argo CD starts kustomize in the repository;
     /// * else the folder itself.
     ///
     /// A folder that everybody may write into, such as `/tmp`, is not taken
-    /// for a repository, nor is `/`.
+    /// for a repository, nor is `/`, nor one of Argo CD's for all checkouts.
     pub fn around(dir: &Path, source_path: Option<&Path>, parent: Option<&Path>) -> Self {
         let root = |folder: &Path, why| Root {
             folder: folder.to_owned(),
@@ -78,14 +79,15 @@ impl Root {
         if let Some(folder) = git(dir) {
             return root(folder, Why::Git);
         }
-        if let Some(folder) = source_path.and_then(|path| before(dir, path)) {
-            return root(folder, Why::SourcePath);
-        }
         // It is resolved, as the kernel tells it.
-        if let Some(folder) = parent.filter(|parent| dir.starts_with(parent) && may_be(parent)) {
-            return root(folder, Why::Parent);
+        let parent = parent.filter(|parent| dir.starts_with(parent) && may_be(parent));
+        // A link of the repository may make the end of a path look so.
+        let is_too_far = |folder: &Path| parent.is_some_and(|p| p != dir && p.starts_with(folder));
+        match (source_path.and_then(|path| before(dir, path)), parent) {
+            (Some(folder), _) if !is_too_far(folder) => root(folder, Why::SourcePath),
+            (_, Some(folder)) => root(folder, Why::Parent),
+            (_, None) => root(dir, Why::Working),
         }
-        root(dir, Why::Working)
     }
 }
 
@@ -119,22 +121,27 @@ fn is_link_of_git(file: &Path) -> bool {
     read.is_ok() && start == *b"gitdir: "
 }
 
-/// What stands before a relative path at the end of a folder's.
+/// What stands before a relative path at the end of a folder's. A path of no
+/// steps (`.`) is at the end of all.
 fn before<'a>(dir: &'a Path, path: &Path) -> Option<&'a Path> {
     let steps = path.components().filter(|step| *step != Component::CurDir);
     let path: PathBuf = steps.collect();
     let levels = path.components().count();
-    let folder = dir
-        .ends_with(&path)
+    let folder = (levels > 0 && dir.ends_with(&path))
         .then(|| dir.ancestors().nth(levels))
         .flatten();
     folder.filter(|folder| may_be(folder))
 }
 
-/// Whether a folder can be one repository's: not that of everybody.
+/// Whether a folder can be one repository's: not that of everybody, nor of all
+/// checkouts.
 fn may_be(folder: &Path) -> bool {
     const OTHERS_WRITE: u32 = 0o002;
-    folder.parent().is_some()
+    /// Where Argo CD's repo-server and its plugins' servers keep checkouts.
+    const OF_ALL: [&str; 2] = ["_argocd-repo", "_cmp_server"];
+    folder
+        .file_name()
+        .is_some_and(|name| !OF_ALL.iter().any(|of_all| name == *of_all))
         && fs::metadata(folder).is_ok_and(|metadata| metadata.mode() & OTHERS_WRITE == 0)
 }
 

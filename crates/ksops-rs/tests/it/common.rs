@@ -36,6 +36,8 @@ pub struct Program {
     parent: Option<PathBuf>,
     stdin: Box<dyn Read>,
     stdin_is_device: bool,
+    /// What stands first in it, where it is a pipe.
+    first: Vec<u8>,
 }
 
 /// The program in a directory, with the corpus's key.
@@ -47,6 +49,7 @@ pub fn program(dir: &Path) -> Program {
         parent: None,
         stdin: Box::new(std::io::empty()),
         stdin_is_device: true,
+        first: Vec::new(),
     }
     .var("SOPS_AGE_KEY_FILE", key("age-a.txt"))
 }
@@ -84,6 +87,12 @@ impl Program {
         self
     }
 
+    /// Stdin is a pipe that holds this.
+    pub fn piped(mut self, bytes: &'static [u8]) -> Self {
+        self.first = bytes.into();
+        self.stdin(bytes)
+    }
+
     pub fn run(self) -> Run {
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let code = ksops_rs::run(ksops_rs::Process {
@@ -94,6 +103,7 @@ impl Program {
             parent_dir: self.parent,
             stdin: self.stdin,
             stdin_is_device: self.stdin_is_device,
+            first_of_stdin: &|| Ok(self.first.clone()),
             stdout: &mut stdout,
             stderr: &mut stderr,
             ask_passphrase: |_| None,

@@ -235,6 +235,38 @@ fn a_text_that_json_cannot_hold() {
     assert_eq!(run(&["decrypt", "a.yaml"]).stderr, "");
 }
 
+/// As above, of a file that is JSON itself, as `sops encrypt --output-type
+/// json` makes it of YAML.
+#[test]
+fn the_plugin_says_what_json_cannot_hold() {
+    let key = Key::new();
+    let world = World::with_plugin(&key);
+    let plain = b"kind: Secret\nmetadata: {name: a}\nstringData: {b: !!binary gA==}\n";
+    let plain = Document::parse_plain(plain, Format::Yaml).unwrap();
+    let plain = Document::from_tree(plain.tree().to_vec(), Format::Json);
+    let options = EncryptOptions::new([Recipient::age(&key.recipient)]);
+    world.write("a.json", plain.encrypt(&options, &Keyring::new()).unwrap());
+    let head = "apiVersion: viaduct.ai/v1\nkind: ksops\nmetadata: {name: g}";
+    world.write("gen.yaml", format!("{head}\nfiles: [a.json]\n"));
+    world.write("kustomization.yaml", "generators: [gen.yaml]\n");
+    let run = |args: &[&str]| {
+        program(&world.path(""))
+            .var("SOPS_AGE_KEY_FILE", world.path("age.agekey"))
+            .args(args)
+            .run()
+    };
+    let rendered = run(&["gen.yaml"]);
+    assert!(rendered.text().contains("\"b\": \"\u{FFFD}\""));
+    insta::assert_snapshot!(rendered.stderr);
+    // Nobody sees what a plugin says where it succeeds.
+    let doctor = run(&["doctor", "."]);
+    assert!(
+        doctor.text().contains("stringData.b: not UTF-8"),
+        "{}",
+        doctor.text()
+    );
+}
+
 /// A person reads some of a thousand warnings; none of another kind is lost
 /// among them.
 #[test]

@@ -27,4 +27,5 @@ mod scenarios;
 mod secrets;
 mod terminal;
 mod trust;
+mod wiped;
 mod world;

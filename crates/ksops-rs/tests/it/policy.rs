@@ -1,7 +1,5 @@
 //! What is refused, and what is rendered without keys.
 
-use std::io::Cursor;
-
 use crate::common::{Run, program};
 use crate::world::{GENERATOR, Key, SECRETS, World, secret};
 
@@ -72,7 +70,7 @@ fn krm_style_takes_no_arguments() {
             let mut program = program(&world.path("app"))
                 .var("SOPS_AGE_KEY_FILE", world.path("age.agekey"))
                 .args(args)
-                .stdin(Cursor::new(list));
+                .piped(list.as_bytes());
             if in_argo {
                 program = program.var(ARGO.0, ARGO.1);
             }

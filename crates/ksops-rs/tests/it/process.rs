@@ -149,3 +149,60 @@ fn decrypts_from_a_pipe() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.stdout, expected("single", "legacy.out"));
 }
+
+/// In Argo CD an argument is refused where a ResourceList is on stdin; but
+/// stdin may be somebody else's, and nothing is taken of it.
+#[test]
+fn stdin_of_others_is_left_alone() {
+    let in_argo = |mut command: Command| {
+        command
+            .env("ARGOCD_APP_NAME", "x")
+            .env("KSOPS_CONFINE", "off");
+        command
+    };
+    // A loop over file names.
+    let mut command = in_argo(program());
+    let script = "printf '%s\\n' generator.yaml generator.yaml generator.yaml |
+        while read -r file; do \"$0\" \"$file\" || exit; done";
+    command = {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", script, env!("CARGO_BIN_EXE_ksops-rs")]);
+        shell.current_dir(app("single")).stdin(Stdio::null());
+        shell.env_clear().envs(
+            command
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        shell
+    };
+    let output = command.output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(output.stdout, expected("single", "legacy.out").repeat(3));
+
+    // Nothing is written, and the writer stays: this ends all the same.
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut command = in_argo(program());
+    let output = command
+        .arg("generator.yaml")
+        .stdin(reader)
+        .output()
+        .unwrap();
+    assert_eq!(output.stdout, expected("single", "legacy.out"));
+    drop(writer);
+
+    // As kustomize runs a function.
+    let list = fs::read(testdata().join("corpus/ksops/single/krm.in")).unwrap();
+    for args in [&["generator.yaml"][..], &["decrypt", "secret.enc.yaml"]] {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(&list).unwrap();
+        let mut command = in_argo(program());
+        let output = command.args(args).stdin(reader).output().unwrap();
+        drop(writer);
+        assert_eq!(
+            (output.status.code(), &output.stdout[..]),
+            (Some(1), &b""[..])
+        );
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(error.contains("a KRM function takes none"), "{error}");
+    }
+}

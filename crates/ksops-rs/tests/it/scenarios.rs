@@ -543,6 +543,7 @@ fn three_hundred_applications() {
             parent_dir: None,
             stdin: Box::new(std::io::empty()),
             stdin_is_device: true,
+            first_of_stdin: &|| Ok(Vec::new()),
             stdout: &mut stdout,
             stderr: &mut stderr,
             ask_passphrase: |_| None,

@@ -422,3 +422,81 @@ fn a_key_that_stands_twice_blanks_nothing() {
         }
     }
 }
+
+/// The border between documents is not covered: sops and KSOPS print both
+/// files too. THREAT-MODEL and COMPARE say so.
+#[test]
+fn a_value_moves_across_a_border() {
+    let dir = folder("document-border");
+    for file in ["good.yaml", "moved.yaml", "configmap-data.yaml"] {
+        let run = program(&dir).args(["decrypt", file]).run();
+        assert_eq!(run.code, 0, "{file}: {}", run.stderr);
+        let moved = ["hunter2", "aHVudGVyMg=="];
+        assert!(moved.iter().any(|text| run.text().contains(text)), "{file}");
+        let temp = tempfile::tempdir().unwrap();
+        std::fs::copy(dir.join(file), temp.path().join(file)).unwrap();
+        std::fs::write(temp.path().join("gen.yaml"), format!("files: [{file}]\n")).unwrap();
+        assert_eq!(program(temp.path()).arg("gen.yaml").run().code, 0, "{file}");
+    }
+}
+
+/// Types are not covered; one that would change the text of a variable is
+/// refused.
+#[test]
+fn a_type_label_changes_no_variable() {
+    let dir = folder("type-label-dotenv");
+    let good = program(&dir).args(["decrypt", "good.enc.env"]).run();
+    assert_eq!(
+        good.text(),
+        "PIN=123456\nFLAG=True\nT=2001-01-01T00:00:00Z\n"
+    );
+    let file = "relabelled.enc.env";
+    let run = program(&dir).args(["decrypt", file]).run();
+    assert_eq!((run.code, run.text()), (25, ""));
+    let mut all = run.stderr;
+    let temp = tempfile::tempdir().unwrap();
+    std::fs::copy(dir.join(file), temp.path().join(file)).unwrap();
+    for list in ["envs", "files", "binaryFiles"] {
+        let generator = format!("secretFrom: [{{metadata: {{name: s}}, {list}: [{file}]}}]\n");
+        std::fs::write(temp.path().join("gen.yaml"), generator).unwrap();
+        all += &refused(program(temp.path()).arg("gen.yaml").run());
+    }
+    insta::assert_snapshot!(all);
+}
+
+/// A rule and a key that are made to be slow together, as the review made
+/// them: the smallest file that is refused, and one that is not.
+#[test]
+fn a_rule_does_not_cost_minutes() {
+    let key = Key::new();
+    let world = World::with_plugin(&key);
+    world.encrypt("app/a.json", &[&key], "^NAME$", "{\"NAME\": \"hunter2\"}");
+    let file = std::fs::read_to_string(world.path("app/a.json")).unwrap();
+    world.write("app/gen.yaml", "files: [slow.json]\n");
+    let run = |rule: &str, length: usize| {
+        let name = "ab".repeat(length / 2);
+        let slow = file
+            .replace("^NAME$", rule)
+            .replace("\"NAME\"", &format!("\"{name}\""));
+        world.write("app/slow.json", slow);
+        program(&world.path("app"))
+            .var("SOPS_AGE_KEY_FILE", world.path("age.agekey"))
+            .arg("gen.yaml")
+            .run()
+    };
+    for (rule, length) in [
+        ("[ab]*a[ab]{900}c", 3 << 20),
+        ("((a|b)*a(a|b){30}){20}c", 1 << 20),
+    ] {
+        let error = refused(run(rule, length));
+        assert!(
+            error.contains("too complex for keys or comments"),
+            "{rule}: {error}"
+        );
+        assert!(error.len() < 1000);
+    }
+    // One that nobody makes to be slow reads a key of that length; the name
+    // was part of what the value is bound to.
+    let error = refused(run("^ab|pass(word)?$", 4 << 20));
+    assert!(!error.contains("too complex"), "{error}");
+}

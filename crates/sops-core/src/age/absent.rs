@@ -33,6 +33,10 @@ pub(super) mod ssh {
             match **this {}
         }
 
+        pub(in super::super) fn recipient(&self) -> &str {
+            match *self {}
+        }
+
         pub(in super::super) fn found(&self) -> Found {
             match *self {}
         }
@@ -47,6 +51,10 @@ pub(super) mod ssh {
     }
 
     pub(in super::super) fn recipient(_: &str) -> Option<Box<dyn age::Recipient>> {
+        None
+    }
+
+    pub(in super::super) fn to_age(_: &str) -> Option<String> {
         None
     }
 }

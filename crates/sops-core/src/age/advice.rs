@@ -40,6 +40,20 @@ pub(super) fn choose(report: &Report) -> Advice {
     Advice::Supply(missing(report, closed()))
 }
 
+/// For whom has an SSH key that a recipient was made of.
+pub(super) fn converted(recipient: &str, location: &Location) -> Advice {
+    let recipient = shorten(recipient);
+    let convert = match location {
+        Location::File { path, .. } => format!("`ssh-to-age -private-key -i {path}`"),
+        _ => "`ssh-to-age -private-key`".into(),
+    };
+    Advice::Mend(format!(
+        "{recipient} is what ssh-to-age makes of the SSH key in {location}, which as it is \
+         does not open it: give what {convert} prints in SOPS_AGE_KEY, or have the file encrypted for \
+         the SSH key itself, by its ssh-ed25519 line"
+    ))
+}
+
 /// Which private key to give, or whom to ask.
 fn missing<'r>(report: &Report, closed: impl Iterator<Item = &'r RecipientReport>) -> String {
     let wanted: Vec<_> = closed

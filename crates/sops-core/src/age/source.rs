@@ -71,6 +71,19 @@ impl Source {
         }
     }
 
+    /// The public key of the SSH key that is here, if there is one; also of
+    /// one that is behind a passphrase.
+    pub(super) fn ssh_recipient(&self) -> Option<&str> {
+        match &self.content {
+            Content::Identities(parsed) => {
+                let mut recipients = parsed.identities.iter().map(Identity::recipient);
+                recipients.find(|recipient| recipient.starts_with("ssh-"))
+            }
+            Content::LockedSsh(locked) => Some(locked.recipient()),
+            _ => None,
+        }
+    }
+
     /// The file at a path, read now.
     pub(super) fn file(
         variable: Option<&'static str>,

@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use age::DecryptError;
-use age_core::format::{FileKey, Stanza};
+use age_core::{
+    format::{FileKey, Stanza},
+    primitives::bech32_encode,
+};
 use base64::{
     Engine,
     prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD},
 };
+use bech32::Hrp;
+use curve25519_dalek::edwards::CompressedEdwardsY;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -22,6 +27,17 @@ use crate::keys::{Flaw, Found};
 pub(super) fn recipient(text: &str) -> Option<Box<dyn age::Recipient>> {
     let recipient: age::ssh::Recipient = text.parse().ok()?;
     Some(Box::new(recipient))
+}
+
+/// The age recipient that ssh-to-age makes of an ed25519 public key: the same
+/// point of the curve in Montgomery's form (RFC 7748 §4.1).
+pub(super) fn to_age(recipient: &str) -> Option<String> {
+    let key = recipient.strip_prefix("ssh-ed25519 ")?.split(' ').next()?;
+    let key = BASE64_STANDARD.decode(key).ok()?;
+    let point = key.strip_prefix(b"\0\0\0\x0bssh-ed25519\0\0\0\x20")?;
+    let point = CompressedEdwardsY::from_slice(point).ok()?.decompress()?;
+    let age = Hrp::parse("age").ok()?;
+    Some(bech32_encode(age, point.to_montgomery().as_bytes()))
 }
 
 /// An SSH private key, perhaps encrypted.
@@ -105,6 +121,11 @@ fn tag(recipient: &str) -> Option<String> {
 }
 
 impl Locked {
+    /// The public key, which is not encrypted.
+    pub(super) fn recipient(&self) -> &str {
+        &self.recipient
+    }
+
     /// The key as an identity, which asks for the passphrase when it is needed.
     pub(super) fn identity(this: &Arc<Self>) -> Identity {
         Identity::new(this.recipient.clone(), Arc::clone(this) as _)

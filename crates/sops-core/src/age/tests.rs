@@ -724,3 +724,44 @@ proptest! {
         }
     }
 }
+
+/// What ssh-to-age makes of the two keys, by an implementation of our own in
+/// another language; the first one also by way of its private half (SHA-512 of
+/// the seed, X25519).
+#[cfg(feature = "ssh")]
+#[test]
+fn a_recipient_that_ssh_to_age_made() {
+    const MADE: &str = "age1907e69srkhxqudq0cen4unqfcf344z6ntqdlkltyu2hj2nus43ssganafm";
+    const LOCKED: &str = "age1xd7nxc2hu4ax3vfyf6t2aeeygdgl8kpwnffcd5xr9jpp4ayx03dqpa7cy6";
+    let locked = "../../keys/ssh-ed25519-passphrase";
+    for (public, made) in [
+        (key("ssh-ed25519.pub"), Some(MADE)),
+        (key(&format!("{locked}.pub")), Some(LOCKED)),
+        (key("ssh-rsa.pub"), None),
+        (key("ssh-ed25519.pub").replace("AAAAILz", "AAAAIBz"), None),
+        ("ssh-ed25519 AAAA".into(), None),
+        (A.into(), None),
+    ] {
+        assert_eq!(ssh::to_age(public.trim()).as_deref(), made, "{public}");
+    }
+
+    let home = tempfile::tempdir().unwrap();
+    let at = home.path().to_str().unwrap();
+    fs::create_dir(home.path().join(".ssh")).unwrap();
+    let mut all = String::new();
+    for (name, made) in [("ssh-ed25519", MADE), (locked, LOCKED)] {
+        fs::write(home.path().join(".ssh/id_ed25519"), key(name)).unwrap();
+        let ring = keyring(&[("HOME", at)], Callbacks::none());
+        let advice = |recipients: &[&str]| {
+            let report = ring.report(&file(recipients));
+            assert!(!ring.can_open(&file(recipients)));
+            let public = report.clone().redacted();
+            [report, public]
+                .map(|report| format!("{}\n", report.advice().replace(at, "~")))
+                .concat()
+        };
+        all += &advice(&[B, made]);
+        all += &advice(&[B]);
+    }
+    insta::assert_snapshot!(all);
+}

@@ -39,7 +39,7 @@ use crate::{
     args::{Given, flag},
     exit,
     input::Input,
-    messages,
+    messages, read,
     session::{Options, Session, cleaned, format_named},
     target::Target,
     version,
@@ -233,9 +233,7 @@ impl Plan {
         if self.input.output_format == Format::Json
             && let Some(path) = document.not_utf8()
         {
-            shown.push(format!(
-                "{path}: not UTF-8, which JSON cannot hold: U+FFFD stands for what is none, as with sops"
-            ));
+            shown.push(format!("{path}: {}", read::NOT_UTF8));
         }
         shown
     }

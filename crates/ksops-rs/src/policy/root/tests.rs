@@ -147,7 +147,36 @@ fn without_git_argo_cd_tells_where_the_repository_is() {
             None,
             is("r1", Why::SourcePath),
         ),
-        ("r1", Some("."), None, is("r1", Why::SourcePath)),
+        // No step is at the end of all folders.
+        ("r1", Some("."), None, is("r1", Why::Working)),
+        ("r1", Some("./"), Some("r1"), is("r1", Why::Parent)),
+        ("r1/base", Some("."), Some("r1"), is("r1", Why::Parent)),
+        // A plugin of Argo CD's works in the folder of the application.
+        (
+            "r1/apps/x",
+            Some("apps/x"),
+            Some("r1/apps/x"),
+            is("r1", Why::SourcePath),
+        ),
+        // A link that is named as the checkout leads to the checkout itself.
+        (
+            "all/u1/a",
+            Some("u1/a"),
+            Some("all/u1"),
+            is("all/u1", Why::Parent),
+        ),
+        (
+            "_argocd-repo/u1",
+            Some("u1"),
+            Some("_argocd-repo/u1"),
+            is("_argocd-repo/u1", Why::Parent),
+        ),
+        (
+            "_cmp_server/u1",
+            Some("u1"),
+            None,
+            is("_cmp_server/u1", Why::Working),
+        ),
         (
             "r1/apps/x",
             Some("x"),
