@@ -2,7 +2,7 @@
 //! every value that they have: what it does not cover, somebody without a key
 //! may have added, and whoever reads the plaintext may take that one.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::{
     cipher::kind_of,
@@ -42,7 +42,7 @@ impl Values {
 impl Repeated {
     /// `None` where every key stands once, as nearly always.
     pub(crate) fn of(items: &[MappingItem]) -> Option<Self> {
-        if !any(items) {
+        if !may_repeat(items) {
             return None;
         }
         let mut places: HashMap<&[u8], Vec<usize>> = HashMap::new();
@@ -67,7 +67,7 @@ impl Repeated {
                 .groups
                 .extend(group.into_iter().map(|at| (at, number)));
         }
-        Some(repeated)
+        (!repeated.values.is_empty()).then_some(repeated)
     }
 
     /// Whether the item at this place has a key that stands more than once.
@@ -86,9 +86,11 @@ impl Repeated {
     }
 }
 
-/// Whether a key stands more than once.
-fn any(items: &[MappingItem]) -> bool {
-    /// Of so few keys, comparing all is quicker than hashing them.
+/// Whether a key may stand more than once: never a wrong no. Nearly all
+/// mappings end here, so this looks at numbers only. A yes costs one look at
+/// the keys themselves, so that nobody gains by keys made to look alike.
+fn may_repeat(items: &[MappingItem]) -> bool {
+    /// Of so few keys, comparing all is quicker than sorting them.
     const FEW: usize = 16;
     let keys = || {
         items.iter().filter_map(|item| match item {
@@ -100,8 +102,27 @@ fn any(items: &[MappingItem]) -> bool {
         let mut numbered = keys().enumerate();
         return numbered.any(|(n, key)| keys().take(n).any(|other| other == key));
     }
-    let mut seen = HashSet::with_capacity(items.len());
-    keys().any(|key| !seen.insert(key))
+    let mut seen: Vec<u64> = keys().map(fingerprint).collect();
+    seen.sort_unstable();
+    seen.windows(2).any(|pair| pair[0] == pair[1])
+}
+
+/// FNV-1a over eight bytes at a time.
+fn fingerprint(key: &[u8]) -> u64 {
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let mut chunks = key.chunks_exact(8);
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ key.len() as u64;
+    let mut add = |number: u64| hash = (hash ^ number).wrapping_mul(PRIME).rotate_left(29);
+    for chunk in &mut chunks {
+        add(chunk
+            .iter()
+            .fold(0, |number, byte| number << 8 | u64::from(*byte)));
+    }
+    add(chunks
+        .remainder()
+        .iter()
+        .fold(0, |number, byte| number << 8 | u64::from(*byte)));
+    hash
 }
 
 /// Whether a decrypted value has bytes that count for the MAC.
@@ -157,6 +178,31 @@ pub(crate) fn sections(
         for key in twice {
             let hashed = keys.get(key.as_bytes()).is_some_and(|(_, hashed)| *hashed);
             found(&[name, key], hashed && !only_encrypted);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_key_that_stands_twice_is_found_and_no_other(
+            keys in prop::collection::vec("[a-c]{0,3}|[a-z]{7,17}", 0..60)
+        ) {
+            let items: Vec<MappingItem> = keys
+                .iter()
+                .map(|key| MappingItem::Entry { key: Text::from(key.as_str()), value: Value::Null })
+                .collect();
+            let twice = |at: usize| keys.iter().filter(|key| **key == keys[at]).count() > 1;
+            let repeated = Repeated::of(&items);
+            for at in 0..keys.len() {
+                let found = repeated.as_ref().is_some_and(|repeated| repeated.has(at));
+                prop_assert_eq!(found, twice(at), "{}", at);
+            }
         }
     }
 }
