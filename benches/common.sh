@@ -8,7 +8,7 @@ corpus=${CARGO_TARGET_DIR:-target}/bench-corpus
 
 # Compiles as what is shipped is compiled.
 build() {
-  RUSTFLAGS="$(sed '/^#/d' plugin/static-flags | tr '\n' ' ')" \
+  RUSTFLAGS="$(plugin/static-flags)" \
     cargo build --quiet --locked --target "$target" "$@"
 }
 
