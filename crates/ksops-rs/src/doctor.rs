@@ -182,6 +182,7 @@ pub fn examine(host: &Host<'_>, options: &Options) -> Report {
         // By what nobody has to configure: the metadata server of a machine.
         report.checks.retain(|check| !keys::is_about_none(check));
     }
+    keys::advise(&seen.kinds, host, &mut report);
     report
 }
 

@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Environment,
-    http::{Answer, Request},
+    http::{Answer, Request, STRANGER},
     wire::{Text, decode, to_json},
 };
 use arn::Arn;
@@ -218,4 +218,5 @@ fn no_key(action: &str) -> KeyError {
         Reason::Unavailable,
         format!("the answer to kms:{action} holds no key"),
     )
+    .advise(STRANGER)
 }

@@ -1,14 +1,31 @@
 //! What the services may know of the world around them.
 
+#[cfg(any(
+    feature = "aws",
+    feature = "gcp",
+    feature = "azure",
+    feature = "huawei"
+))]
+mod ambient;
+
 use std::{
     ffi::OsString,
     fmt, fs,
     io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use zeroize::Zeroizing;
+
+#[cfg(any(
+    feature = "aws",
+    feature = "gcp",
+    feature = "azure",
+    feature = "huawei"
+))]
+pub(crate) use ambient::MetadataServer;
 
 /// Bytes of one file of credentials, certificates or configuration: 1 MiB.
 /// Such files are a few KiB; a bundle of all public roots is 300 KiB.
@@ -119,6 +136,7 @@ pub struct Credentials {
     path: PathBuf,
     variables: Vec<(&'static str, Zeroizing<String>)>,
     certificate: Option<Zeroizing<Vec<u8>>>,
+    of_machine: bool,
 }
 
 impl Credentials {
@@ -147,6 +165,14 @@ impl Credentials {
         self.with(variable, Zeroizing::new(path))
     }
 
+    /// They are the machine's own: what is given says which of its identities,
+    /// and its metadata server may be asked.
+    #[must_use]
+    pub fn of_machine(mut self) -> Self {
+        self.of_machine = true;
+        self
+    }
+
     fn get(&self, name: &str) -> Option<&str> {
         let mut variables = self.variables.iter();
         let (_, value) = variables.find(|(variable, _)| *variable == name)?;
@@ -173,6 +199,7 @@ pub struct Environment {
     policy: Policy,
     given: Option<Arc<Credentials>>,
     before: Option<fn()>,
+    patience: Option<Duration>,
 }
 
 impl Environment {
@@ -187,6 +214,7 @@ impl Environment {
             policy,
             given: None,
             before: None,
+            patience: None,
         }
     }
 
@@ -211,17 +239,6 @@ impl Environment {
     pub fn with_credentials(mut self, credentials: Credentials) -> Self {
         self.given = Some(Arc::new(credentials));
         self
-    }
-
-    /// Whether credentials were given, so that there are no others.
-    #[cfg(any(
-        feature = "aws",
-        feature = "gcp",
-        feature = "azure",
-        feature = "huawei"
-    ))]
-    pub(crate) fn is_given(&self) -> bool {
-        self.given.is_some()
     }
 
     /// What a variable's value stands in: its name, or the file.
@@ -256,6 +273,19 @@ impl Environment {
     pub fn before_requests(mut self, call: fn()) -> Self {
         self.before = Some(call);
         self
+    }
+
+    /// The same, where a request may take so long in all, further tries
+    /// included, instead of [`http::TOTAL`](crate::http::TOTAL).
+    #[must_use]
+    pub fn waiting_at_most(mut self, total: Duration) -> Self {
+        self.patience = Some(total);
+        self
+    }
+
+    /// How long a request may take, of what is usual for it.
+    pub(crate) fn patience(&self, usual: Duration) -> Duration {
+        self.patience.map_or(usual, |total| total.min(usual))
     }
 
     pub(crate) fn about_to_wait(&self) {
@@ -298,7 +328,8 @@ impl Environment {
             .is_some_and(|value| matches!(&*value.to_ascii_lowercase(), "1" | "t" | "true"))
     }
 
-    /// The home directory: `HOME`, on Windows `USERPROFILE`.
+    /// The home directory: `HOME`, on Windows `USERPROFILE`. None beside
+    /// credentials that were [given](Self::with_credentials).
     #[must_use]
     pub fn home(&self) -> Option<PathBuf> {
         self.path_var(if cfg!(windows) { "USERPROFILE" } else { "HOME" })

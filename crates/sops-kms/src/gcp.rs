@@ -251,6 +251,12 @@ fn name_of(recipient: &Recipient) -> Result<&str, KeyError> {
     ))
 }
 
+/// A token that is not taken, though it was renewed where it can be.
+fn not_accepted(answer: &Answer, who: impl std::fmt::Display) -> KeyError {
+    let detail = format!("the token of {who} is not accepted");
+    refused(answer, Reason::Denied, &detail).advise(format!("renew the credentials of {who}"))
+}
+
 fn refusal(answer: &Answer, action: &str, key: &str, who: &Source) -> KeyError {
     let of = |reason, detail: String| refused(answer, reason, &detail);
     let (role, permission) = match action {
@@ -260,11 +266,7 @@ fn refusal(answer: &Answer, action: &str, key: &str, who: &Source) -> KeyError {
     let codes = codes(answer);
     let has = |code: &str| codes.iter().any(|other| other == code);
     match answer.status() {
-        401 => of(
-            Reason::Denied,
-            format!("the token of {who} is not accepted"),
-        )
-        .advise(format!("renew the credentials of {who}")),
+        401 => not_accepted(answer, who),
         // Google does not say whether the key is there to those who may not
         // use it.
         403 => of(
@@ -289,7 +291,7 @@ fn refusal(answer: &Answer, action: &str, key: &str, who: &Source) -> KeyError {
                 _ if answer.is_transient() => Reason::Unavailable,
                 reason => reason,
             },
-            format!("{action} failed"),
+            format!("{action} with {key} failed"),
         ),
     }
 }

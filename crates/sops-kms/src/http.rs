@@ -30,6 +30,14 @@ use zeroize::Zeroizing;
 
 use crate::Environment;
 
+#[cfg(any(
+    feature = "aws",
+    feature = "vault",
+    feature = "gcp",
+    feature = "azure",
+    feature = "huawei"
+))]
+pub(crate) use failure::STRANGER;
 pub use failure::{Cause, Failure};
 pub use message::{Answer, Request};
 pub use url::{Origin, encode};
@@ -37,7 +45,8 @@ pub use url::{Origin, encode};
 /// How long a connection may take: 5 s.
 pub const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long a request may take in all, further tries included: 30 s.
+/// How long a request may take in all, further tries included: 30 s, unless an
+/// [`Environment`] has less patience.
 pub const TOTAL: Duration = Duration::from_secs(30);
 
 /// How often a request is made while the server does not answer, or says that
@@ -222,7 +231,7 @@ impl Client {
         } else {
             (TOTAL, TRIES)
         };
-        let deadline = Instant::now() + total;
+        let deadline = Instant::now() + self.env.patience(total);
         let mut wait = WAIT;
         for left in (0..tries).rev() {
             let remaining = deadline.saturating_duration_since(Instant::now());
@@ -251,7 +260,8 @@ impl Client {
             .build();
         let response = agent.run(message).map_err(fail)?;
         let (head, mut body) = response.into_parts();
-        if head.status.is_redirection() {
+        // 304 sends nobody anywhere: it is an answer to what we do not ask.
+        if head.status.is_redirection() && head.status.as_u16() != 304 {
             return Err(Failure::redirect(request.url(), head.status.as_u16()));
         }
         let expected = body.content_length().unwrap_or(0);

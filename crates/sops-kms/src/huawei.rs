@@ -206,7 +206,7 @@ impl Huawei {
                 value: keys.clone(),
                 until: None,
             }),
-            Source::Metadata { endpoint } => self.machine(endpoint),
+            Source::Metadata { server } => self.machine(server),
         })
     }
 
@@ -260,7 +260,7 @@ fn refusal(answer: &Answer, action: &str, key: &Key<'_>, who: &Source) -> KeyErr
                 _ if answer.is_transient() => Reason::Unavailable,
                 reason => reason,
             },
-            format!("{action} failed"),
+            format!("{action} with {region}:{id} failed"),
         ),
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde::Deserialize;
 use sops_core::keys::{KeyError, Reason};
 
-use crate::http::Answer;
+use crate::http::{Answer, STRANGER};
 
 /// The forms that errors have: `{"error": "invalid_grant"}` of OAuth
 /// (RFC 6749 §5.2), `{"error": {"code": …, "status": …}}` of Google and of
@@ -104,5 +104,5 @@ pub(crate) fn unreadable(what: &str) -> KeyError {
         Reason::Unavailable,
         format!("the answer for {what} cannot be read"),
     )
-    .advise("see whether something else answers in the service's place, such as a proxy")
+    .advise(STRANGER)
 }

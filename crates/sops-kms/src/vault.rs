@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Environment,
-    http::{Answer, Request},
+    http::{Answer, Request, STRANGER},
     wire::{Text, decode, to_json},
 };
 use address::Address;
@@ -198,5 +198,5 @@ impl KeyService for Vault {
 
 fn no_key(key: &Key<'_>) -> KeyError {
     let detail = format!("the answer of {} holds no key", key.address.url);
-    KeyError::new(Reason::Unavailable, detail)
+    KeyError::new(Reason::Unavailable, detail).advise(STRANGER)
 }

@@ -1,7 +1,7 @@
 //! A generator and the files that it names.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     path::{Path, PathBuf},
 };
 
@@ -27,9 +27,15 @@ use crate::{
     yaml,
 };
 
-/// The resources of generators: where each comes from, by its kustomization
-/// and what kustomize tells resources apart by.
-pub(super) type Seen = HashMap<(PathBuf, String), String>;
+/// What was seen of all generators together.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// Where each resource comes from, by its kustomization and what kustomize
+    /// tells resources apart by.
+    resources: HashMap<(PathBuf, String), String>,
+    /// The kinds of key that files are encrypted for.
+    pub(super) kinds: BTreeSet<KeyKind>,
+}
 
 /// What came of a file.
 enum Looked {
@@ -71,7 +77,7 @@ pub(super) fn check(
     let before = report.checks.len();
     let (mut opened, mut not_asked) = (false, false);
     for entry in generate::distinct(&generator) {
-        match file(found, entry, context, has_keys, report) {
+        match file(found, entry, context, has_keys, &mut seen.kinds, report) {
             Looked::Opened => opened = true,
             Looked::NotAsked => not_asked = true,
             Looked::NotOpened => {}
@@ -175,6 +181,7 @@ fn file(
     entry: &Entry,
     context: &Context,
     has_keys: bool,
+    kinds: &mut BTreeSet<KeyKind>,
     report: &mut Report,
 ) -> Looked {
     let name = format!("{}: {}", found.name, entry.path);
@@ -199,6 +206,7 @@ fn file(
             return Looked::NotOpened;
         }
     };
+    kinds.extend(document.recipients().map(Recipient::kind));
     let recipients = document.recipients().map(|recipient| match recipient {
         Recipient::Age { recipient, .. } => recipient.clone(),
         other => format!("{} {}", other.kind().title(), printable(&other.to_string())),
@@ -338,7 +346,7 @@ fn render(
             for part in &rendered.parts {
                 for id in ids(part) {
                     let (found_in, place) = (found.dir.clone(), part.origin.clone());
-                    if let Some(first) = seen.insert((found_in, id.clone()), place) {
+                    if let Some(first) = seen.resources.insert((found_in, id.clone()), place) {
                         report.bad(
                             Status::Failure,
                             &part.origin,

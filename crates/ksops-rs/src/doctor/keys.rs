@@ -1,10 +1,10 @@
 //! The keys: where they come from and what they stand for.
 
-use std::{ffi::OsString, fs, path::PathBuf};
+use std::{collections::BTreeSet, ffi::OsString, fs, path::PathBuf};
 
 use sops_core::{
     age::Callbacks,
-    keys::{Found, Location, Place},
+    keys::{Found, KeyKind, Location, Place},
 };
 
 use super::{Check, Host, Options, Report, Status, Styles, host::Want, shown};
@@ -21,6 +21,49 @@ const FILE: &str = "SOPS_AGE_KEY_FILE";
 
 /// What is said where there is nothing to open a file with.
 const NONE: &str = "no private key anywhere, and no credentials of a cloud";
+
+/// Where there is nothing to open a file with: what to do about it, by the
+/// kinds of key that the files are for.
+pub(super) fn advise(kinds: &BTreeSet<KeyKind>, host: &Host<'_>, report: &mut Report) {
+    let nothing = report.checks.iter_mut().find(|check| is_about_none(check));
+    if let Some(check) = nothing.filter(|_| !kinds.is_empty()) {
+        let fixes: Vec<_> = kinds.iter().map(|kind| needed_for(*kind, host)).collect();
+        check.fix = Some(fixes.join("\n"));
+    }
+}
+
+/// What a pod needs to open files of a kind.
+fn needed_for(kind: KeyKind, host: &Host<'_>) -> String {
+    let mounted = |file: &str| format!("or mount {file} into the folder of {KEY_DIR}");
+    match kind {
+        KeyKind::Age => match key_files(host).first() {
+            Some(file) => format!("set {FILE} to {}", shown(file)),
+            None => format!("mount the Secret with the key, and set {FILE} to its file"),
+        },
+        KeyKind::Pgp => format!(
+            "PGP: mount the Secret with the private key (*.asc), and set KSOPS_PGP_KEY_FILE to \
+             its file, or {KEY_DIR} to its folder"
+        ),
+        KeyKind::AwsKms => format!(
+            "AWS KMS: give the repo-server's service account a role (IRSA, EKS Pod Identity), {}",
+            mounted("sops.aws-kms")
+        ),
+        KeyKind::GcpKms => format!(
+            "GCP KMS: let the repo-server's service account use the key (Workload Identity), {}",
+            mounted("sops.gcp-kms")
+        ),
+        KeyKind::AzureKeyVault => format!(
+            "Azure Key Vault: annotate the repo-server's service account for workload identity, {}",
+            mounted("sops.azure-kv")
+        ),
+        KeyKind::Vault => format!(
+            "Vault: set VAULT_ADDR and KSOPS_VAULT_ROLE or VAULT_TOKEN, {}",
+            mounted("sops.vault-token")
+        ),
+        KeyKind::HuaweiKms => "Huawei KMS: set HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK".into(),
+        other => format!("give the keys or credentials for {}", other.title()),
+    }
+}
 
 /// Whether a check says that there is nothing to open a file with.
 pub(super) fn is_about_none(check: &Check) -> bool {
@@ -240,12 +283,9 @@ fn places(
         report.bad(status, "keys", note, "");
     }
     if good == 0 && !others && bad.is_empty() && keys.note.is_none() {
-        let fix = match key_files(host).first() {
-            Some(file) => format!("set {FILE} to {}", shown(file)),
-            None => format!("mount the Secret with the key, and set {FILE} to its file"),
-        };
         let fix = format!(
-            "{fix}; where only a metadata server knows of an identity (GKE, EC2), see what `doctor --online DIR` can open"
+            "{}; where only a metadata server knows of an identity (GKE, EC2), see what `doctor --online DIR` can open",
+            needed_for(KeyKind::Age, host)
         );
         report.bad(status, "keys", NONE, fix);
     }

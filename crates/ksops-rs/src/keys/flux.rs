@@ -124,7 +124,8 @@ fn azure(bytes: &[u8], credentials: Credentials) -> Read {
             let what = format!("managed identity {}", client.as_str());
             let credentials = credentials
                 .with(CHOICE, text("ManagedIdentityCredential"))
-                .with("AZURE_CLIENT_ID", client);
+                .with("AZURE_CLIENT_ID", client)
+                .of_machine();
             Ok((credentials, what))
         }
         None => Err(("it names no application and no identity".into(), ADVICE)),

@@ -43,17 +43,11 @@ impl<'a> Chain<'a> {
     /// The source of the credentials for a key that names this profile, or
     /// none.
     pub(crate) fn source(&mut self, asked: Option<&str>) -> Result<Source, KeyError> {
-        // Given ones are the only ones: a file's profile does not matter.
-        if let Some(name) = asked.filter(|_| !self.env.is_given()) {
+        if let Some(name) = self.env.profile(asked) {
             return self.profile(name, true, &mut Vec::new());
         }
         if let Some(keys) = self.variables() {
             return Ok(keys);
-        }
-        if self.env.is_given() {
-            return Err(missing(
-                "there is no access key among those that were given",
-            ));
         }
         if let Some(source) = self.web_identity()? {
             return Ok(source);
@@ -365,9 +359,11 @@ impl<'a> Chain<'a> {
             _ => METADATA,
         };
         let endpoint = self.env.var("AWS_EC2_METADATA_SERVICE_ENDPOINT");
-        let endpoint = endpoint.unwrap_or_else(|| usual.into());
+        let server = self
+            .env
+            .metadata_server(endpoint.as_deref().unwrap_or(usual))?;
         self.note_other(NAME, usable("the machine's role, if it has one"));
-        Ok(Source::Instance { endpoint })
+        Ok(Source::Instance { server })
     }
 
     /// `in /home/…/config or /home/…/credentials`.

@@ -4,6 +4,8 @@ use std::{fmt, path::PathBuf, time::SystemTime};
 
 use zeroize::Zeroizing;
 
+use crate::environment::MetadataServer;
+
 /// What requests are signed with.
 #[derive(Clone)]
 pub(crate) struct Keys {
@@ -76,7 +78,7 @@ pub(crate) enum Source {
     /// A server beside the container.
     Container { url: String, from: &'static str },
     /// The machine's metadata server.
-    Instance { endpoint: String },
+    Instance { server: MetadataServer },
 }
 
 /// As in `with the credentials of …`. Nothing secret.

@@ -19,7 +19,8 @@ use super::{
     credentials::{Credentials, Keys, Source},
 };
 use crate::{
-    http::{Answer, Request, encode},
+    environment::MetadataServer,
+    http::{Answer, Request, STRANGER, encode},
     time,
     wire::{Text, hex},
 };
@@ -65,7 +66,7 @@ impl Aws {
                 given(&output, source).ok_or_else(bad)
             }
             Source::Container { url, .. } => self.container(source, url),
-            Source::Instance { endpoint } => self.instance(source, endpoint),
+            Source::Instance { server } => self.instance(source, server),
         }
     }
 
@@ -167,10 +168,9 @@ impl Aws {
         given_by(&answer, source)
     }
 
-    fn instance(&self, source: &Source, endpoint: &str) -> Result<Credentials, KeyError> {
+    fn instance(&self, source: &Source, server: &MetadataServer) -> Result<Credentials, KeyError> {
         const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
-        let endpoint = endpoint.trim_end_matches('/');
-        let token = Request::put(format!("{endpoint}/latest/api/token"))
+        let token = Request::put(format!("{}/latest/api/token", server.url()))
             .with_header("x-aws-ec2-metadata-token-ttl-seconds", "21600");
         // Nobody there: this is no machine of EC2.
         let token = self.metadata.send(&token);
@@ -181,7 +181,7 @@ impl Aws {
         };
         let token = text(&token).ok_or_else(none)?;
         let get = |path: String| {
-            let request = Request::get(format!("{endpoint}{path}"))
+            let request = Request::get(format!("{}{path}", server.url()))
                 .with_header("x-aws-ec2-metadata-token", token.as_str());
             self.metadata.send(&request)
         };
@@ -320,7 +320,11 @@ fn given_by(answer: &Answer, source: &Source) -> Result<Credentials, KeyError> {
             _ => missing(format!(
                 "{source} gave no credentials ({})",
                 answer.status()
-            )),
+            ))
+            .advise(
+                "see whether the pod, task or machine has a role, and whether its token for this \
+                 server is still good",
+            ),
         });
     }
     given(answer.body(), source).ok_or_else(|| unreadable(source))
@@ -350,6 +354,7 @@ fn unreadable(source: &Source) -> KeyError {
         Reason::Unavailable,
         format!("the answer for {source} cannot be read"),
     )
+    .advise(STRANGER)
 }
 
 /// `sops@` and this machine's name, without what a session's name may not

@@ -65,10 +65,7 @@ impl<'a> Chain<'a> {
         const NAME: &str = "AZURE_TOKEN_CREDENTIALS";
         use Part::{Cli, Environment, Managed, Workload};
         let Some(value) = self.env.var(NAME) else {
-            return Ok(match self.env.is_given() {
-                true => vec![Environment],
-                false => vec![Environment, Workload, Managed, Cli],
-            });
+            return Ok(vec![Environment, Workload, Managed, Cli]);
         };
         Ok(match &*value.trim().to_ascii_lowercase() {
             "dev" => vec![Cli],
@@ -167,14 +164,16 @@ impl<'a> Chain<'a> {
             ));
         }
         let endpoint = self.env.var("AZURE_POD_IDENTITY_AUTHORITY_HOST");
-        let endpoint = endpoint.unwrap_or_else(|| METADATA.into());
+        let server = self
+            .env
+            .metadata_server(endpoint.as_deref().unwrap_or(METADATA))?;
         let location = Location::Other {
             name: "metadata server".into(),
         };
         let what = "the managed identity of this machine, if it has one".into();
         self.places
             .push(Place::new(location, Found::Usable { what }));
-        Ok(Source::Metadata { endpoint, client })
+        Ok(Source::Metadata { server, client })
     }
 
     fn cli(&mut self) -> Option<Source> {

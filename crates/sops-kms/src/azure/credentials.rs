@@ -4,6 +4,8 @@ use std::{fmt, path::PathBuf};
 
 use zeroize::Zeroizing;
 
+use crate::environment::MetadataServer;
+
 /// Where a token comes from: decided without asking anybody.
 #[derive(Clone)]
 pub(super) enum Source {
@@ -23,7 +25,7 @@ pub(super) enum Source {
     },
     /// The machine's metadata server.
     Metadata {
-        endpoint: String,
+        server: MetadataServer,
         client: Option<String>,
     },
     /// Whoever is logged in with `az`.

@@ -85,10 +85,10 @@ impl Azure {
                 let request = Request::get(url).with_header("x-identity-header", header.as_str());
                 oauth::fetch(&self.neighbours, &request, &who)
             }
-            Source::Metadata { endpoint, client } => {
+            Source::Metadata { server, client } => {
                 let url = format!(
                     "{}/metadata/identity/oauth2/token?api-version=2018-02-01&resource={}{}",
-                    endpoint.trim_end_matches('/'),
+                    server.url(),
                     encode(resource),
                     of_client(client.as_deref())
                 );

@@ -9,7 +9,7 @@ use super::credentials::{Credentials, Source, bad, parse};
 use crate::Environment;
 
 /// The metadata server of Google's machines and of GKE.
-const METADATA: &str = "169.254.169.254";
+const METADATA: &str = "http://169.254.169.254";
 
 pub(super) struct Chain<'a> {
     env: &'a Environment,
@@ -68,11 +68,10 @@ impl<'a> Chain<'a> {
             }
             self.note(file(None, &path), Found::NotFound { hint: None });
         }
-        if self.env.is_given() {
-            return Err(none());
-        }
+        // The variable holds a host, without a scheme.
         let host = self.env.var("GCE_METADATA_HOST");
-        let host = host.unwrap_or_else(|| METADATA.into());
+        let url = host.map_or_else(|| METADATA.into(), |host| format!("http://{host}"));
+        let server = self.env.metadata_server(&url)?;
         let place = Location::Other {
             name: "metadata server".into(),
         };
@@ -80,7 +79,7 @@ impl<'a> Chain<'a> {
             place,
             "the service account of this pod or machine, if there is one",
         );
-        Ok(plain(Source::Metadata { host }))
+        Ok(plain(Source::Metadata { server }))
     }
 
     /// What `gcloud auth application-default login` writes.

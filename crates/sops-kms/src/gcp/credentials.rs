@@ -6,7 +6,7 @@ use serde::Deserialize;
 use sops_core::keys::{KeyError, Reason};
 use zeroize::Zeroizing;
 
-use crate::wire::Text;
+use crate::{environment::MetadataServer, wire::Text};
 
 /// How often credentials may stand for others.
 pub(super) const DEPTH: usize = 3;
@@ -67,7 +67,7 @@ pub(super) enum Source {
         seconds: u32,
     },
     /// The machine's metadata server.
-    Metadata { host: String },
+    Metadata { server: MetadataServer },
 }
 
 /// Where the token of somebody else's is.

@@ -14,6 +14,7 @@ use super::{
     credentials::{Source, Subject, SubjectPlace, bad},
 };
 use crate::{
+    environment::MetadataServer,
     http::{Origin, Request, encode},
     jwt::{self, Algorithm},
     kept::Fresh,
@@ -93,7 +94,7 @@ impl Gcp {
                 let base = self.fetch(base, left)?.value;
                 self.impersonate(source, &base, &who)
             }
-            Source::Metadata { host } => self.metadata(host, &who),
+            Source::Metadata { server } => self.metadata(server, &who),
         }
     }
 
@@ -221,9 +222,10 @@ impl Gcp {
         })
     }
 
-    fn metadata(&self, host: &str, who: &str) -> Result<Fresh<Token>, KeyError> {
+    fn metadata(&self, server: &MetadataServer, who: &str) -> Result<Fresh<Token>, KeyError> {
         let url = format!(
-            "http://{host}/computeMetadata/v1/instance/service-accounts/default/token?scopes={}",
+            "{}/computeMetadata/v1/instance/service-accounts/default/token?scopes={}",
+            server.url(),
             encode(SCOPE)
         );
         let request = Request::get(url).with_header("metadata-flavor", "Google");

@@ -3,7 +3,7 @@
 
 use sops_core::keys::{KeyError, Reason};
 
-use super::{Gcp, UNIVERSE_VARIABLE, credentials::Source, not, resource::is_name};
+use super::{Gcp, UNIVERSE_VARIABLE, credentials::Source, not, not_accepted, resource::is_name};
 use crate::{
     Environment,
     http::{Answer, Origin, Request, encode},
@@ -88,11 +88,7 @@ impl CloudStorage {
 fn refusal(answer: &Answer, what: &str, who: &str) -> KeyError {
     let of = |reason, detail: String| refused(answer, reason, &detail);
     match answer.status() {
-        401 => of(
-            Reason::Denied,
-            format!("the token of {who} is not accepted"),
-        )
-        .advise(format!("renew the credentials of {who}")),
+        401 => not_accepted(answer, who),
         403 => of(
             Reason::Denied,
             format!("storage.objects.create is not allowed for {who} on {what}"),

@@ -16,6 +16,10 @@ pub struct Failure {
     cause: Cause,
 }
 
+/// Advice for an answer that is none of the service's.
+pub(crate) const STRANGER: &str =
+    "see whether something else answers in the service's place, such as a proxy";
+
 /// What went wrong.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -136,6 +140,7 @@ impl Failure {
                  use the address that the server sends us to"
             }
             Cause::Proxy => "see HTTPS_PROXY and NO_PROXY",
+            Cause::Cut | Cause::TooLarge => STRANGER,
             Cause::HostNotFound | Cause::Connection(_) | Cause::Timeout => {
                 "see whether the address can be reached from here, and whether HTTPS_PROXY \
                  and NO_PROXY are right"

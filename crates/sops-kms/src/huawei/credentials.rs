@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt, io};
 use sops_core::keys::{Found, KeyError, Location, Place, Reason};
 use zeroize::Zeroizing;
 
-use crate::Environment;
+use crate::{Environment, environment::MetadataServer};
 
 /// The metadata server of Huawei's machines.
 const METADATA: &str = "http://169.254.169.254";
@@ -32,7 +32,7 @@ pub(super) enum Source {
         iam: Option<String>,
     },
     /// The machine's metadata server.
-    Metadata { endpoint: String },
+    Metadata { server: MetadataServer },
 }
 
 /// Whose credentials they are. Nothing secret.
@@ -71,24 +71,17 @@ pub(super) fn source(env: &Environment, places: &mut Vec<Place>) -> Result<Sourc
         return Err(unsupported("HUAWEICLOUD_SDK_IDP_ID"));
     }
     places.push(Place::new(variable(), Found::NotSet));
-    if env.is_given() {
-        return Err(KeyError::new(
-            Reason::NoCredentials,
-            "there is no access key among those that were given",
-        ));
-    }
     if let Some(source) = file(env, places, iam)? {
         return Ok(source);
     }
+    let endpoint = env.var("KSOPS_HUAWEI_METADATA_ENDPOINT");
+    let server = env.metadata_server(endpoint.as_deref().unwrap_or(METADATA))?;
     let location = Location::Other {
         name: "metadata server".into(),
     };
     let what = "the agency of this machine, if it has one".into();
     places.push(Place::new(location, Found::Usable { what }));
-    let endpoint = env.var("KSOPS_HUAWEI_METADATA_ENDPOINT");
-    Ok(Source::Metadata {
-        endpoint: endpoint.unwrap_or_else(|| METADATA.into()),
-    })
+    Ok(Source::Metadata { server })
 }
 
 /// `~/.huaweicloud/credentials`, section `[basic]`.

@@ -8,6 +8,7 @@ use super::{
     credentials::{Keys, Source, none},
 };
 use crate::{
+    environment::MetadataServer,
     http::{Request, encode},
     kept::Fresh,
     refusal::{refused, unreadable},
@@ -20,7 +21,7 @@ const IAM: &str = "https://iam.myhuaweicloud.com";
 
 impl Huawei {
     /// The keys of the machine's agency.
-    pub(super) fn machine(&self, endpoint: &str) -> Result<Fresh<Keys>, KeyError> {
+    pub(super) fn machine(&self, server: &MetadataServer) -> Result<Fresh<Keys>, KeyError> {
         #[derive(Deserialize)]
         struct Answered<'a> {
             #[serde(borrow)]
@@ -36,13 +37,12 @@ impl Huawei {
             securitytoken: Text<'a>,
             expires_at: Option<String>,
         }
-        let endpoint = endpoint.trim_end_matches('/');
-        let token = Request::put(format!("{endpoint}/meta-data/latest/api/token"))
+        let token = Request::put(format!("{}/meta-data/latest/api/token", server.url()))
             .with_header("x-metadata-token-ttl-seconds", "21600");
         // Nobody there: this is no machine of Huawei's.
         let token = self.metadata.send(&token);
         let token = token.map_err(|failure| failure.or_absent(none()))?;
-        let mut request = Request::get(format!("{endpoint}/openstack/latest/securitykey"));
+        let mut request = Request::get(format!("{}/openstack/latest/securitykey", server.url()));
         // Older machines have no such tokens.
         if token.status() == 200 {
             let token = std::str::from_utf8(token.body()).map_err(|_| none())?;

@@ -16,7 +16,7 @@ use super::{
     token::{ROLE, Source, Token, no_token},
 };
 use crate::{
-    http::{Request, encode},
+    http::{Request, STRANGER, encode},
     kept::{EARLY, Fresh},
     wire::{Text, to_json},
 };
@@ -163,6 +163,7 @@ impl Servers {
                 Reason::Unavailable,
                 format!("{}: the answer to the login cannot be read", address.url),
             )
+            .advise(STRANGER)
         };
         let auth = answer.json::<Answered<'_>>().ok_or_else(unreadable)?.auth;
         let mut lease = Duration::from_secs(auth.lease_duration);
@@ -174,7 +175,7 @@ impl Servers {
         Ok(Fresh {
             value: Token {
                 text: Some(Zeroizing::new(auth.client_token.as_str().to_owned())),
-                who,
+                who: format!("the token of {who}"),
                 renewable: true,
             },
             until: ends.then(|| SystemTime::now().checked_add(lease)).flatten(),

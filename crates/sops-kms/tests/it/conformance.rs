@@ -1,10 +1,6 @@
 //! What every `KeyService` must do, for each cloud: with fakes that notice
 //! damage, and with OpenBao and moto.
 
-use base64::{
-    Engine,
-    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
-};
 use serde_json::{Value, json};
 use sops_core::keys::Recipient;
 use sops_kms::{
@@ -14,54 +10,15 @@ use sops_kms::{
 use testkit::key_service::Conformance;
 
 use super::{
-    fake::{Fake, Got, Reply, certificate, https, proxy},
+    clouds,
+    fake::{Fake, Reply, certificate, https, proxy},
     servers::{Server, open_bao, tool},
     world::env,
 };
 
-/// "Wraps" by turning round, with a sum that shows damage.
-fn seal(plain: &[u8]) -> Vec<u8> {
-    let turned = plain.iter().rev().copied();
-    turned.chain(sum(plain).to_be_bytes()).collect()
-}
-
-fn open(sealed: &[u8]) -> Option<Vec<u8>> {
-    let (turned, end) = sealed.split_last_chunk::<8>()?;
-    let plain: Vec<u8> = turned.iter().rev().copied().collect();
-    (sum(&plain) == u64::from_be_bytes(*end)).then_some(plain)
-}
-
-/// FNV-1a.
-fn sum(bytes: &[u8]) -> u64 {
-    let step = |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
-}
-
-fn call(got: &Got) -> Value {
-    serde_json::from_slice(&got.body).unwrap()
-}
-
-fn base64(value: &Value) -> Option<Vec<u8>> {
-    BASE64_STANDARD.decode(value.as_str()?).ok()
-}
-
-fn ok(answer: &Value) -> Reply {
-    Reply::json(200, answer.to_string())
-}
-
 #[test]
 fn aws() {
-    let fake = Fake::http(|got| {
-        let call = call(got);
-        if got.header("x-amz-target") == "TrentService.Encrypt" {
-            let blob = seal(&base64(&call["Plaintext"]).unwrap());
-            return ok(&json!({"CiphertextBlob": BASE64_STANDARD.encode(blob)}));
-        }
-        match base64(&call["CiphertextBlob"]).and_then(|blob| open(&blob)) {
-            Some(plain) => ok(&json!({"Plaintext": BASE64_STANDARD.encode(plain)})),
-            None => Reply::json(400, r#"{"__type":"InvalidCiphertextException"}"#),
-        }
-    });
+    let fake = Fake::http(clouds::aws);
     let vars = [
         ("AWS_ENDPOINT_URL", fake.url()),
         ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE".into()),
@@ -110,20 +67,7 @@ fn aws_with_moto() {
 
 #[test]
 fn vault() {
-    let fake = Fake::http(|got| {
-        let call = call(got);
-        if got.target == "/v1/transit/encrypt/k" {
-            let sealed = seal(&base64(&call["plaintext"]).unwrap());
-            let text = format!("vault:v1:{}", BASE64_STANDARD.encode(sealed));
-            return ok(&json!({"data": {"ciphertext": text}}));
-        }
-        let text = call["ciphertext"].as_str().unwrap();
-        let sealed = text.strip_prefix("vault:v1:").map(|text| json!(text));
-        match sealed.and_then(|text| open(&base64(&text)?)) {
-            Some(plain) => ok(&json!({"data": {"plaintext": BASE64_STANDARD.encode(plain)}})),
-            None => Reply::json(400, r#"{"errors":["invalid ciphertext"]}"#),
-        }
-    });
+    let fake = Fake::http(clouds::vault);
     Conformance::new(Recipient::vault(fake.url(), "transit", "k"))
         .secret("s.t0k3n-of-vault")
         .check(|| Vault::new(env(&[("VAULT_TOKEN", "s.t0k3n-of-vault")])));
@@ -143,24 +87,13 @@ fn vault_with_openbao() {
 
 #[test]
 fn gcp() {
-    const ID: &str = "projects/p/locations/global/keyRings/r/cryptoKeys/k";
-    let fake = Fake::http(|got| {
-        let call = call(got);
-        if got.target == format!("/v1/{ID}:encrypt") {
-            let sealed = seal(&base64(&call["plaintext"]).unwrap());
-            return ok(&json!({"ciphertext": BASE64_STANDARD.encode(sealed)}));
-        }
-        match base64(&call["ciphertext"]).and_then(|sealed| open(&sealed)) {
-            Some(plain) => ok(&json!({"plaintext": BASE64_STANDARD.encode(plain)})),
-            None => Reply::json(400, r#"{"error":{"code":400,"status":"INVALID_ARGUMENT"}}"#),
-        }
-    });
+    let fake = Fake::http(clouds::gcp);
     let url = fake.url();
     let vars = [
         ("SOPS_GCP_KMS_ENDPOINT", url.as_str()),
         ("GOOGLE_OAUTH_ACCESS_TOKEN", "ya29.t0k3n"),
     ];
-    Conformance::new(Recipient::gcp_kms(ID))
+    Conformance::new(Recipient::gcp_kms(clouds::GOOGLE))
         .secret("ya29.t0k3n")
         .check(|| GcpKms::new(env(&vars)));
 }
@@ -168,23 +101,13 @@ fn gcp() {
 #[test]
 fn azure() {
     let vault = https("azure", false, |got| {
-        if got.header("authorization") != "Bearer t0k3n-of-azure" {
-            let wanted = r#"Bearer authorization="https://login.microsoftonline.com/t", resource="https://vault.azure.net""#;
-            return Reply::with(401, &[("www-authenticate", wanted)], "");
-        }
-        let value = call(got)["value"].as_str().unwrap().to_owned();
-        let bytes = BASE64_URL_SAFE_NO_PAD.decode(value).unwrap();
-        let bytes = match got.target.contains("/encrypt?") {
-            true => Some(seal(&bytes)),
-            false => open(&bytes),
-        };
-        match bytes {
-            Some(bytes) => ok(&json!({"value": BASE64_URL_SAFE_NO_PAD.encode(bytes)})),
-            None => Reply::json(400, r#"{"error":{"code":"BadParameter"}}"#),
+        match got.header("authorization") == "Bearer t0k3n-of-azure" {
+            true => clouds::azure(got),
+            false => clouds::azure_challenge(),
         }
     });
-    let identity =
-        Fake::http(|_| ok(&json!({"access_token": "t0k3n-of-azure", "expires_in": "3599"})));
+    let token = json!({"access_token": "t0k3n-of-azure", "expires_in": "3599"}).to_string();
+    let identity = Fake::http(move |_| Reply::json(200, token.clone()));
     let (proxy, _) = proxy();
     let (proxy, identity) = (format!("http://{proxy}"), identity.url());
     let ca = certificate("azure-ca.pem").display().to_string();
@@ -203,19 +126,7 @@ fn azure() {
 
 #[test]
 fn huawei() {
-    let fake = Fake::http(|got| {
-        let call = call(got);
-        let text = |name: &str| call[name].as_str().unwrap().to_owned();
-        if got.target.ends_with("/encrypt-data") {
-            let sealed = seal(text("plain_text").as_bytes());
-            return ok(&json!({"cipher_text": BASE64_STANDARD.encode(sealed)}));
-        }
-        let opened = base64(&json!(text("cipher_text"))).and_then(|sealed| open(&sealed));
-        match opened.and_then(|plain| String::from_utf8(plain).ok()) {
-            Some(plain) => ok(&json!({"plain_text": plain})),
-            None => Reply::json(400, r#"{"error":{"error_code":"KMS.0309"}}"#),
-        }
-    });
+    let fake = Fake::http(clouds::huawei);
     let url = fake.url();
     let vars = [
         ("HUAWEICLOUD_SDK_REGION_KMS_TR_WEST_1", url.as_str()),

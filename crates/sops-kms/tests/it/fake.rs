@@ -98,7 +98,11 @@ fn tunnel(stream: TcpStream, counter: &AtomicUsize, to: Option<SocketAddr>) -> O
     let mut client = stream;
     client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").ok()?;
     let (mut from, mut to) = (server.try_clone().ok()?, client.try_clone().ok()?);
-    thread::spawn(move || std::io::copy(&mut from, &mut to));
+    thread::spawn(move || {
+        let _ = std::io::copy(&mut from, &mut to);
+        // What the server ends, ends for the client too.
+        to.shutdown(std::net::Shutdown::Both)
+    });
     std::io::copy(&mut reader, &mut &server).ok()?;
     Some(())
 }

@@ -46,6 +46,27 @@ fn without_one_of_its_kind_there_is_none() {
     }
 }
 
+/// A process with nothing, on a machine whose metadata server would have an
+/// identity for it.
+#[test]
+fn the_machine_s_own_is_another() {
+    let machine = || Environment::new(|_| None, Policy::default());
+    for kind in sops_kms::kinds().filter(|kind| *kind != KeyKind::Vault) {
+        assert!(outlook(kind, &machine()).unwrap().is_ok(), "{kind}");
+        let file = || Credentials::of_file("/keys/file");
+        let given = machine().with_credentials(file());
+        let error = outlook(kind, &given).unwrap().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no credentials: there are none of this kind in /keys/file, and no others count",
+            "{kind}"
+        );
+        // The file may say that it is meant.
+        let given = machine().with_credentials(file().of_machine());
+        assert!(outlook(kind, &given).unwrap().is_ok(), "{kind}");
+    }
+}
+
 #[test]
 fn messages_name_the_file() {
     let of = |kind, credentials: Credentials| {

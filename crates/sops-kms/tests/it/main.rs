@@ -12,8 +12,24 @@ mod azure;
     feature = "azure",
     feature = "huawei"
 ))]
+mod clouds;
+#[cfg(all(
+    feature = "aws",
+    feature = "vault",
+    feature = "gcp",
+    feature = "azure",
+    feature = "huawei"
+))]
 mod conformance;
 mod fake;
+#[cfg(all(
+    feature = "aws",
+    feature = "vault",
+    feature = "gcp",
+    feature = "azure",
+    feature = "huawei"
+))]
+mod faults;
 #[cfg(feature = "gcp")]
 mod gcp;
 #[cfg(all(feature = "aws", feature = "azure", feature = "gcp", feature = "vault"))]

@@ -1,10 +1,7 @@
 //! What servers do wrong, and what is said of it.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant, SystemTime},
 };
@@ -122,13 +119,6 @@ fn answers_that_are_none() {
 }
 
 #[test]
-fn nobody_there() {
-    let error = round(&at(&format!("http://{}", nobody())), &key()).unwrap_err();
-    assert_eq!(error.reason(), Reason::Unavailable);
-    assert!(error.is_transient());
-}
-
-#[test]
 fn throttled_for_a_while() {
     let count = AtomicUsize::new(0);
     let fake = Fake::http(move |got| match count.fetch_add(1, Ordering::SeqCst) {
@@ -199,52 +189,6 @@ fn a_wrong_clock_is_corrected_once() {
     let fake = Fake::http(|_| refuse(400, "InvalidSignatureException"));
     round(&at(&fake.url()), &key()).unwrap_err();
     assert_eq!(fake.got().len(), 1);
-}
-
-/// Credentials end in the middle of two hundred files: new ones are fetched,
-/// once, and no file notices.
-#[test]
-fn expired_in_the_middle() {
-    let calls = Arc::new(AtomicUsize::new(0));
-    let fetched = Arc::new(AtomicUsize::new(0));
-    let (calls_in, fetched_in) = (calls.clone(), fetched.clone());
-    let fake = Fake::http(move |got| {
-        if got.target == "/container" {
-            let number = fetched_in.fetch_add(1, Ordering::SeqCst);
-            return Reply::json(
-                200,
-                format!(
-                    r#"{{"AccessKeyId":"AKID{number}","SecretAccessKey":"s","Token":"t","Expiration":"2100-01-01T00:00:00Z"}}"#
-                ),
-            );
-        }
-        let number = calls_in.fetch_add(1, Ordering::SeqCst);
-        let old = got.header("authorization").contains("Credential=AKID0/");
-        if old && number >= 100 {
-            return refuse(400, "ExpiredTokenException");
-        }
-        kms(got)
-    });
-    let url = fake.url();
-    let container = format!("{url}/container");
-    let service = AwsKms::new(env(&[
-        ("AWS_ENDPOINT_URL", &url),
-        ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &container),
-    ]));
-    let wrapped = service
-        .wrap(&key(), &Secret::from(SECRET.to_vec()))
-        .unwrap();
-    thread::scope(|scope| {
-        for _ in 0..20 {
-            scope.spawn(|| {
-                for _ in 0..10 {
-                    let opened = service.unwrap(&wrapped, Effort::Network).unwrap();
-                    assert_eq!(opened.as_bytes(), SECRET);
-                }
-            });
-        }
-    });
-    assert_eq!(fetched.load(Ordering::SeqCst), 2);
 }
 
 /// Two hundred keys, twenty at a time, 50 ms each: half a second, and the
