@@ -8,6 +8,7 @@ use std::fmt::Write;
 
 use sops_core::{
     Document, EncryptOptions, Format, Keyring, Plain, Result,
+    keys::Recipient,
     metadata::Rule,
     tree::{Comment, List, ListItem, Mapping, MappingItem, Value},
 };
@@ -135,7 +136,8 @@ pub fn secret(name: &str, values: usize) -> Document<Plain> {
 ///
 /// Those of [`Document::encrypt`].
 pub fn encrypt(document: &Document<Plain>) -> Result<Vec<u8>> {
-    encrypt_by(document, Rule::default())
+    let options = EncryptOptions::new([Recipient::age(RECIPIENT)]);
+    document.encrypt(&options, &Keyring::new())
 }
 
 /// Encrypts what is secret in a Secret.
@@ -144,14 +146,21 @@ pub fn encrypt(document: &Document<Plain>) -> Result<Vec<u8>> {
 ///
 /// Those of [`Document::encrypt`].
 pub fn encrypt_secret(document: &Document<Plain>) -> Result<Vec<u8>> {
-    encrypt_by(document, Rule::EncryptedRegex("^(data|stringData)$".into()))
+    encrypt_secret_for(document, Recipient::age(RECIPIENT), &Keyring::new())
 }
 
-fn encrypt_by(document: &Document<Plain>, rule: Rule) -> Result<Vec<u8>> {
-    document.encrypt(
-        &EncryptOptions::new([sops_core::keys::Recipient::age(RECIPIENT)]).with_rule(rule),
-        &sops_core::Keyring::new(),
-    )
+/// Encrypts what is secret in a Secret for a key of whatever kind.
+///
+/// # Errors
+///
+/// Those of [`Document::encrypt`].
+pub fn encrypt_secret_for(
+    document: &Document<Plain>,
+    to: Recipient,
+    keyring: &Keyring,
+) -> Result<Vec<u8>> {
+    let rule = Rule::EncryptedRegex("^(data|stringData)$".into());
+    document.encrypt(&EncryptOptions::new([to]).with_rule(rule), keyring)
 }
 
 #[cfg(test)]

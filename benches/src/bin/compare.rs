@@ -14,6 +14,7 @@
 use std::{
     env,
     error::Error,
+    ffi::OsString,
     fmt, fs,
     hint::black_box,
     path::{Path, PathBuf},
@@ -44,8 +45,7 @@ struct Program {
     args: Vec<PathBuf>,
     /// The working directory: relative paths of a generator start there.
     dir: PathBuf,
-    /// `KSOPS_CONCURRENCY_LIMIT`.
-    limit: Option<&'static str>,
+    vars: Vec<(&'static str, OsString)>,
 }
 
 /// What one run took.
@@ -74,17 +74,18 @@ fn main() -> Result {
         }
         subjects
     };
-    let ours_on = |case: &str| plugin(&ours, &dir.join(case), None);
+    let ours_on = |case: &str| plugin(&ours, &dir.join(case));
 
     let mut one = with("one", ours_on("one"));
     let nothing = Program {
         path: empty,
         args: Vec::new(),
         dir: dir.join("one"),
-        limit: None,
+        vars: Vec::new(),
     };
     one.insert(0, Subject::new("an empty program", Work::Program(nothing)));
     report("one Secret", turns * 5, &one)?;
+    pgp(&dir, &ours, &others, turns)?;
 
     let mut many = with("files200", ours_on("files200"));
     many.insert(0, ours_on("one").on("one Secret"));
@@ -99,17 +100,48 @@ fn main() -> Result {
     report("20,000 values", turns, &big)?;
 
     let mut distinct = with("keys1000", ours_on("keys1000"));
-    let alone = plugin(&ours, &dir.join("keys1000"), Some("1"));
+    let limit = ("KSOPS_CONCURRENCY_LIMIT", "1".into());
+    let alone = plugin(&ours, &dir.join("keys1000")).with([limit]);
     distinct.insert(0, alone.on("KSOPS_CONCURRENCY_LIMIT=1"));
     report("1,000 files, 1,000 data keys", turns, &distinct)
 }
 
-fn plugin(path: &Path, case: &Path, limit: Option<&'static str>) -> Subject {
+/// One Secret for a key of RSA-2048: ours has the key's file, sops a home of
+/// GnuPG, and gpg. Another plugin is not asked: it would need both.
+fn pgp(dir: &Path, ours: &Path, others: &[PathBuf], turns: usize) -> Result {
+    let case = dir.join("pgp");
+    if !case.join("generator.yaml").exists() {
+        println!("one Secret, RSA-2048: left out, as make-corpus had no gpg\n");
+        return Ok(());
+    }
+    let key = ("KSOPS_PGP_KEY_FILE", case.join("key.asc").into());
+    let mut subjects = vec![
+        plugin(ours, &case).with([key]),
+        plugin(ours, &dir.join("one")).on("with age"),
+    ];
+    let home = case.join("home");
+    for path in others.iter().filter(|path| path.ends_with("sops")) {
+        let path_of_gpg = ("PATH", env::var_os("PATH").unwrap_or_default());
+        let vars = [("GNUPGHOME", home.clone().into()), path_of_gpg];
+        subjects.extend(subject(path, &case).map(|subject| subject.with(vars)));
+    }
+    let reported = report("one Secret, RSA-2048", turns * 5, &subjects);
+    // gpg leaves it behind.
+    let mut command = Command::new("gpgconf");
+    let _ = command
+        .arg("--homedir")
+        .arg(&home)
+        .args(["--kill", "gpg-agent"])
+        .status();
+    reported
+}
+
+fn plugin(path: &Path, case: &Path) -> Subject {
     let program = Program {
         path: path.into(),
         args: vec!["generator.yaml".into()],
         dir: case.into(),
-        limit,
+        vars: Vec::new(),
     };
     Subject::new(label(path), Work::Program(program))
 }
@@ -117,7 +149,7 @@ fn plugin(path: &Path, case: &Path, limit: Option<&'static str>) -> Subject {
 /// Another program, if it can do the case: sops decrypts one file.
 fn subject(path: &Path, case: &Path) -> Option<Subject> {
     if path.file_name()? != "sops" {
-        return Some(plugin(path, case, None));
+        return Some(plugin(path, case));
     }
     if case.join("0001.enc.yaml").exists() {
         return None;
@@ -126,7 +158,7 @@ fn subject(path: &Path, case: &Path) -> Option<Subject> {
         path: path.into(),
         args: vec!["decrypt".into(), "0000.enc.yaml".into()],
         dir: case.into(),
-        limit: None,
+        vars: Vec::new(),
     };
     Some(Subject::new(label(path), Work::Program(program)))
 }
@@ -147,6 +179,14 @@ impl Subject {
     /// With a word on what is special here.
     fn on(mut self, what: &str) -> Self {
         self.name = format!("{}, {what}", self.name);
+        self
+    }
+
+    /// With these variables, too.
+    fn with(mut self, vars: impl IntoIterator<Item = (&'static str, OsString)>) -> Self {
+        if let Work::Program(program) = &mut self.work {
+            program.vars.extend(vars);
+        }
         self
     }
 
@@ -184,11 +224,9 @@ impl Program {
             .current_dir(&self.dir)
             .env_clear()
             .env("SOPS_AGE_KEY_FILE", self.dir.join("../keys.txt"))
+            .envs(self.vars.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null());
-        if let Some(limit) = self.limit {
-            command.env("KSOPS_CONCURRENCY_LIMIT", limit);
-        }
         let start = Instant::now();
         let ended = command.spawn()?.wait4()?;
         let wall = start.elapsed();

@@ -4,12 +4,13 @@
 //! make-corpus DIR [--headline]
 //! ```
 //!
-//! `--headline` leaves out all but the first three of
+//! `--headline` leaves out all but the first four of
 //!
 //! | in DIR | |
 //! |---|---|
 //! | `keys.txt` | the identity for all of it |
 //! | `one/` | a generator with one Secret |
+//! | `pgp/` | the same for a key of RSA-2048: `key.asc`, and a home of GnuPG with it; where there is a gpg |
 //! | `files200/` | a generator with 200 files, which have 20 data keys |
 //! | `values20000/` | a generator with one file of 20,000 values, 3.5 MB |
 //! | `keys1000/` | a generator with 1,000 files, each with its own data key |
@@ -20,10 +21,12 @@ use std::{
     fmt::Write,
     fs,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
 };
 
-use benches::{IDENTITIES, Shape, document, encrypt, encrypt_secret, secret};
-use sops_core::Format;
+use benches::{IDENTITIES, Shape, document, encrypt, encrypt_secret, encrypt_secret_for, secret};
+use sops_core::{Format, Keyring, keys::Recipient};
+use sops_pgp::Pgp;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
@@ -37,6 +40,8 @@ fn main() -> Result {
 
     let one = encrypt_secret(&secret("database", 6))?;
     generator(&dir.join("one"), &[one])?;
+
+    pgp(&dir.join("pgp"))?;
 
     let twenty = secrets(20)?;
     let copies: Vec<_> = (0..200).map(|n| twenty[n % 20].clone()).collect();
@@ -69,6 +74,46 @@ fn main() -> Result {
         }
     }
     Ok(())
+}
+
+/// A generator with one Secret that a new key of RSA-2048 opens.
+fn pgp(dir: &Path) -> Result {
+    let home = dir.join("home");
+    fs::create_dir_all(&home)?;
+    #[cfg(unix)]
+    fs::set_permissions(&home, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    let gpg = |args: &[&str]| {
+        let mut command = Command::new("gpg");
+        let command = command.args(["--batch", "--quiet", "--passphrase", ""]);
+        let command = command.args(["--pinentry-mode", "loopback", "--homedir"]);
+        command.arg(&home).args(args).stdin(Stdio::null()).output()
+    };
+    let parameters = dir.join("parameters");
+    let lines = "Key-Type: RSA\nKey-Length: 2048\nSubkey-Type: RSA\nSubkey-Length: 2048\n\
+                 Name-Real: bench\n%no-protection\n%commit\n";
+    fs::write(&parameters, lines)?;
+    let made = gpg(&["--full-generate-key", &parameters.to_string_lossy()]);
+    if !made.is_ok_and(|made| made.status.success()) {
+        eprintln!("no key of PGP: gpg is not there, or failed");
+        return Ok(());
+    }
+    let key = gpg(&["--armor", "--export-secret-keys"])?.stdout;
+    fs::write(dir.join("key.asc"), &key)?;
+    let mut pgp = Pgp::default();
+    let found = pgp.add_keys(&key).to_string();
+    let fingerprint = found.rsplit(' ').next().unwrap_or_default();
+    let mut keyring = Keyring::without_services();
+    keyring.add_service(pgp);
+    let secret = secret("database", 6);
+    let file = encrypt_secret_for(&secret, Recipient::pgp(fingerprint), &keyring)?;
+    // Whoever is measured starts it again if it is needed.
+    let mut command = Command::new("gpgconf");
+    let _ = command
+        .arg("--homedir")
+        .arg(&home)
+        .args(["--kill", "gpg-agent"])
+        .status();
+    generator(dir, &[file])
 }
 
 /// So many Secrets of six values, each with its own data key.

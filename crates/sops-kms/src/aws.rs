@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 use crate::{
     Environment,
     http::{Answer, Request, STRANGER},
-    wire::{Text, decode, to_json},
+    wire::{Text, damaged, decode, to_json},
 };
 use arn::Arn;
 use chain::Chain;
@@ -169,7 +169,7 @@ impl KeyService for AwsKms {
         let fields = Key::of(key.recipient())?;
         let enc = key.enc().trim();
         if decode(&BASE64_STANDARD, enc).is_none() {
-            return Err(KeyError::new(Reason::Damaged, "enc is not base64").named("base64"));
+            return Err(damaged("enc is not base64", "base64"));
         }
         let call = Call {
             ciphertext_blob: Some(enc),

@@ -22,7 +22,7 @@ use crate::{
     kept::{Fresh, Kept},
     oauth::Token,
     refusal::{codes, refused, unreadable},
-    wire::{Text, decode, to_json},
+    wire::{Text, damaged, decode, to_json},
 };
 use chain::Chain;
 use challenge::Challenge;
@@ -307,7 +307,7 @@ impl KeyService for AzureKeyVault {
         let key = self.key(wrapped.recipient())?;
         let enc = wrapped.enc().trim();
         if decode(&BASE64_URL_SAFE_NO_PAD, enc).is_none() {
-            return Err(KeyError::new(Reason::Damaged, "enc is not base64url").named("base64"));
+            return Err(damaged("enc is not base64url", "base64"));
         }
         let (answer, _) = self.azure().call(&key, "decrypt", enc)?;
         let read = || {

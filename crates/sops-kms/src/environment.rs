@@ -17,6 +17,13 @@ use std::{
     time::Duration,
 };
 
+#[cfg(any(
+    feature = "vault",
+    feature = "gcp",
+    feature = "azure",
+    feature = "huawei"
+))]
+use sops_core::keys::{KeyError, Reason};
 use zeroize::Zeroizing;
 
 #[cfg(any(
@@ -242,12 +249,31 @@ impl Environment {
     }
 
     /// What a variable's value stands in: its name, or the file.
-    #[cfg(any(feature = "aws", feature = "vault", feature = "gcp", feature = "azure"))]
+    #[cfg(any(
+        feature = "aws",
+        feature = "vault",
+        feature = "gcp",
+        feature = "azure",
+        feature = "huawei"
+    ))]
     pub(crate) fn name_of(&self, variable: &str) -> String {
         match self.given.as_ref().filter(|g| g.get(variable).is_some()) {
             Some(given) => given.path.display().to_string(),
             None => variable.to_owned(),
         }
+    }
+
+    /// A variable that holds what cannot be used: `what` says what it is not.
+    #[cfg(any(
+        feature = "vault",
+        feature = "gcp",
+        feature = "azure",
+        feature = "huawei"
+    ))]
+    pub(crate) fn unusable(&self, variable: &str, what: &str) -> KeyError {
+        let name = self.name_of(variable);
+        KeyError::new(Reason::NoCredentials, format!("{name} is not {what}"))
+            .advise(format!("mend {name}, or unset it"))
     }
 
     fn raw(&self, name: &str) -> Option<OsString> {

@@ -21,7 +21,7 @@ use crate::{
     kept::Kept,
     oauth::Token,
     refusal::{codes, refused, unreadable},
-    wire::{Text, decode, to_json},
+    wire::{Text, damaged, decode, to_json},
 };
 use chain::Chain;
 use credentials::{Credentials, Source};
@@ -192,7 +192,9 @@ impl Gcp {
                 false => format!("https://{endpoint}"),
             };
             if Origin::of(&endpoint).is_none() {
-                return Err(not(ENDPOINT, "a host, or an http or https address"));
+                return Err(self
+                    .env
+                    .unusable(ENDPOINT, "a host, or an http or https address"));
             }
             return Ok(endpoint.trim_end_matches('/').to_owned());
         }
@@ -216,21 +218,19 @@ impl Gcp {
                     return Err(KeyError::new(
                         Reason::NoCredentials,
                         format!("{name} is {domain}, and the credentials are for {theirs}"),
-                    ));
+                    )
+                    .advise(format!(
+                        "unset {name}, or give credentials of that universe"
+                    )));
                 }
                 (*name, &**domain)
             }
         };
         if !resource::is_domain(domain) {
-            return Err(not(name, "a domain"));
+            return Err(self.env.unusable(name, "a domain"));
         }
         Ok(domain.to_owned())
     }
-}
-
-/// A setting that cannot be used.
-fn not(name: &str, what: &str) -> KeyError {
-    KeyError::new(Reason::NoCredentials, format!("{name} is not {what}"))
 }
 
 /// The resource id of a recipient.
@@ -309,7 +309,7 @@ impl KeyService for GcpKms {
         let name = name_of(key.recipient())?;
         let enc = key.enc().trim();
         if decode(&BASE64_STANDARD, enc).is_none() {
-            return Err(KeyError::new(Reason::Damaged, "enc is not base64").named("base64"));
+            return Err(damaged("enc is not base64", "base64"));
         }
         let call = Call {
             name,

@@ -13,7 +13,7 @@ mod tls;
 mod url;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     io::Read,
     path::PathBuf,
@@ -87,6 +87,9 @@ pub struct Client {
     /// Servers that did not answer at all: not asked again, or two hundred
     /// files would each wait for them.
     silent: Mutex<HashMap<Origin, Failure>>,
+    /// Servers that said to try again until the last try: they are tried once
+    /// from then on, until one succeeds.
+    busy: Mutex<HashSet<Origin>>,
 }
 
 /// How a [`Client`] differs from the usual one.
@@ -106,7 +109,7 @@ struct Agents {
     direct: Agent,
     proxies: proxy::Proxies,
     /// One for each proxy that the environment names: for `http` and `https`.
-    through: [Option<Agent>; 2],
+    through: [Option<Result<Agent, Failure>>; 2],
 }
 
 impl Client {
@@ -120,6 +123,7 @@ impl Client {
             options: Options::default(),
             agents: OnceLock::new(),
             silent: Mutex::default(),
+            busy: Mutex::default(),
         }
     }
 
@@ -194,8 +198,9 @@ impl Client {
     ///
     /// Where there is no answer, or one that is not used: a redirect, one
     /// that is larger than [`ANSWER`], one that is cut. A server that did not
-    /// answer is not asked again, until
-    /// [`forget_failures`](Self::forget_failures).
+    /// answer is not asked again, and one that said to try again until the last
+    /// try is tried once only, until
+    /// [`forget_failures`](Self::forget_failures): a file may name many keys.
     pub fn send(&self, request: &Request) -> Result<Answer, Failure> {
         let origin = Origin::of(request.url())
             .ok_or_else(|| Failure::new(request.url(), Cause::NotAnAddress))?;
@@ -207,11 +212,19 @@ impl Client {
         }
         let agent = self.agent(&origin)?;
         self.env.about_to_wait();
-        let result = self.tries(agent, request);
-        if let Err(failure) = &result
-            && failure.is_transient()
-        {
-            self.silent().insert(origin, failure.clone());
+        let is_busy = self.busy().contains(&origin);
+        let result = self.tries(agent, request, is_busy);
+        match &result {
+            Ok(answer) if request.is_worth_retrying(answer) => {
+                self.busy().insert(origin);
+            }
+            Ok(_) if is_busy => {
+                self.busy().remove(&origin);
+            }
+            Err(failure) if failure.is_transient() => {
+                self.silent().insert(origin, failure.clone());
+            }
+            _ => {}
         }
         result
     }
@@ -219,17 +232,22 @@ impl Client {
     /// Forgets which servers did not answer.
     pub fn forget_failures(&self) {
         self.silent().clear();
+        self.busy().clear();
+    }
+
+    fn busy(&self) -> MutexGuard<'_, HashSet<Origin>> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn silent(&self) -> MutexGuard<'_, HashMap<Origin, Failure>> {
         self.silent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tries(&self, agent: &Agent, request: &Request) -> Result<Answer, Failure> {
-        let (total, tries) = if self.options.brief {
-            (METADATA, 1)
-        } else {
-            (TOTAL, TRIES)
+    fn tries(&self, agent: &Agent, request: &Request, is_busy: bool) -> Result<Answer, Failure> {
+        let (total, tries) = match (self.options.brief, is_busy) {
+            (true, _) => (METADATA, 1),
+            (false, true) => (TOTAL, 1),
+            (false, false) => (TOTAL, TRIES),
         };
         let deadline = Instant::now() + self.env.patience(total);
         let mut wait = WAIT;
@@ -258,7 +276,14 @@ impl Client {
             .configure_request(message)
             .timeout_global(Some(time))
             .build();
-        let response = agent.run(message).map_err(fail)?;
+        let response = agent.run(message).map_err(|error| {
+            let failure = fail(error);
+            match agent.config().proxy() {
+                // It is the proxy that was to be reached.
+                Some(_) => failure.of_proxy(),
+                None => failure,
+            }
+        })?;
         let (head, mut body) = response.into_parts();
         // 304 sends nobody anywhere: it is an answer to what we do not ask.
         if head.status.is_redirection() && head.status.as_u16() != 304 {
@@ -279,10 +304,10 @@ impl Client {
             .get_or_init(|| Agents::new(&self.env, &self.options));
         let agents = agents.as_ref().map_err(Clone::clone)?;
         let secure = origin.is_secure();
-        Ok(match agents.through[usize::from(secure)].as_ref() {
-            Some(agent) if agents.proxies.serve(origin) => agent,
-            _ => &agents.direct,
-        })
+        match agents.through[usize::from(secure)].as_ref() {
+            Some(agent) if agents.proxies.serve(origin) => agent.as_ref().map_err(Clone::clone),
+            _ => Ok(&agents.direct),
+        }
     }
 }
 
@@ -316,9 +341,11 @@ impl Agents {
         let proxies = if options.direct {
             proxy::Proxies::default()
         } else {
-            proxy::Proxies::new(env)?
+            proxy::Proxies::new(env)
         };
-        let through = proxies.both().map(|proxy| proxy.map(|p| agent(Some(p))));
+        let through = proxies
+            .both()
+            .map(|proxy| proxy.map(|proxy| proxy.map(|proxy| agent(Some(proxy)))));
         Ok(Agents {
             direct: agent(None),
             proxies,

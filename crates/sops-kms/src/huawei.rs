@@ -22,7 +22,7 @@ use crate::{
     kept::{Fresh, Kept},
     refusal::{codes, refused, unreadable},
     time,
-    wire::{Text, decode, to_json},
+    wire::{Text, damaged, decode, to_json},
 };
 use credentials::{Keys, Source, source};
 
@@ -216,10 +216,7 @@ impl Huawei {
         let name = format!("HUAWEICLOUD_SDK_REGION_KMS_{name}");
         if let Some(url) = self.env.var(&name) {
             if Origin::of(&url).is_none() {
-                return Err(KeyError::new(
-                    Reason::NoCredentials,
-                    format!("{name} is not an http or https address"),
-                ));
+                return Err(self.env.unusable(&name, "an http or https address"));
             }
             return Ok(url.trim_end_matches('/').to_owned());
         }
@@ -278,7 +275,7 @@ impl KeyService for HuaweiKms {
         let key = Key::of(wrapped.recipient())?;
         let enc = wrapped.enc().trim();
         if enc.is_empty() {
-            return Err(KeyError::new(Reason::Damaged, "enc is empty"));
+            return Err(damaged("enc is empty", "empty"));
         }
         let call = Call {
             key_id: key.id,

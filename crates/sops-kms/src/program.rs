@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
     sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use zeroize::Zeroizing;
@@ -40,7 +40,18 @@ pub(crate) fn run(command: &mut Command, time: Duration) -> Result<Zeroizing<Vec
         let read = output.take(FILE_SIZE).read_to_end(&mut bytes);
         let _ = sender.send(read.map(|_| bytes));
     });
-    let output = receiver.recv_timeout(time);
+    let deadline = Instant::now() + time;
+    let mut output = receiver.recv_timeout(time);
+    // One that closes its output may go on for ever.
+    let mut ended = child.try_wait();
+    while output.is_ok() && matches!(ended, Ok(None)) {
+        if Instant::now() >= deadline {
+            output = Err(mpsc::RecvTimeoutError::Timeout);
+            break;
+        }
+        thread::sleep(Duration::from_millis(5));
+        ended = child.try_wait();
+    }
     if output.is_err() {
         let _ = child.kill();
     }
@@ -49,5 +60,22 @@ pub(crate) fn run(command: &mut Command, time: Duration) -> Result<Zeroizing<Vec
         Err(_) => Err(Failed::TooLong),
         Ok(Ok(bytes)) if status.success() => Ok(bytes),
         Ok(_) => Err(Failed::Unsuccessful),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// A program that closes its output has no more time than another.
+    #[test]
+    fn the_time_is_for_all_of_it() {
+        let run = |script: &str| {
+            let mut command = Command::new("/bin/sh");
+            run(command.args(["-c", script]), Duration::from_millis(300))
+        };
+        assert_eq!(run("exec 1>&-; exec sleep 600"), Err(Failed::TooLong));
+        assert_eq!(run("exec sleep 600"), Err(Failed::TooLong));
+        assert_eq!(run("exit 3"), Err(Failed::Unsuccessful));
     }
 }

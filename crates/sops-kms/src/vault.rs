@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use crate::{
     Environment,
     http::{Answer, Request, STRANGER},
-    wire::{Text, decode, to_json},
+    wire::{Text, damaged, decode, to_json},
 };
 use address::Address;
 use client::Servers;
@@ -162,7 +162,7 @@ impl KeyService for Vault {
         let fields = self.key(key.recipient())?;
         let ciphertext = key.enc();
         if ciphertext.is_empty() {
-            return Err(KeyError::new(Reason::Damaged, "enc is empty").named("empty"));
+            return Err(damaged("enc is empty", "empty"));
         }
         let answer = self.ask(&fields, "decrypt", &Wrapped { ciphertext })?;
         let read = || {

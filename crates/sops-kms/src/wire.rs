@@ -7,6 +7,7 @@ use std::fmt::Write;
 
 use base64::Engine;
 use serde::{Deserialize, Serialize};
+use sops_core::keys::{KeyError, Reason};
 use zeroize::{Zeroize, Zeroizing};
 
 /// A text of an answer or a file that may be a secret: borrowed where nothing
@@ -49,6 +50,13 @@ pub(crate) fn decode(engine: &impl Engine, text: &str) -> Option<Zeroizing<Vec<u
     let count = engine.decode_slice(text.as_bytes(), &mut bytes).ok()?;
     bytes.truncate(count);
     (count > 0).then_some(bytes)
+}
+
+/// What a file holds in place of a wrapped key: `what` says what is wrong.
+pub(crate) fn damaged(what: &'static str, name: &'static str) -> KeyError {
+    KeyError::new(Reason::Damaged, what)
+        .named(name)
+        .advise("restore enc of the file's `sops` block from version control")
 }
 
 /// Bytes in hexadecimal, in lower case: of hashes and signatures.

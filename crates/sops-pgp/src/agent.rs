@@ -29,6 +29,8 @@ pub(crate) enum Trouble {
     NoKey,
     /// The key takes a passphrase or a PIN that the agent does not remember.
     NotCached,
+    /// What it gave opens nothing.
+    Vain,
     /// It refuses, for another reason: the number of GnuPG's error.
     Error(u16),
 }
@@ -41,6 +43,7 @@ impl fmt::Display for Trouble {
             Trouble::Protocol => "it does not answer as gpg-agent does",
             Trouble::NoKey => "it has no such key",
             Trouble::NotCached => "it does not remember the passphrase",
+            Trouble::Vain => "its key does not open what was made for it",
             Trouble::Error(code) => return write!(f, "it refuses, with GnuPG's error {code}"),
         })
     }
@@ -206,7 +209,7 @@ mod assuan {
     use zeroize::Zeroizing;
 
     use super::{Trouble, redirection};
-    use crate::home::read_file;
+    use crate::home::read_plain;
 
     /// How long an agent may take for one answer. A smartcard takes a second.
     const PATIENCE: Duration = Duration::from_secs(20);
@@ -228,7 +231,7 @@ mod assuan {
                 _ => Trouble::Dead,
             };
             let stream = UnixStream::connect(socket).or_else(|error| {
-                let file = read_file(socket, 4096).ok();
+                let file = read_plain(socket, 4096).ok();
                 match file.and_then(|file| redirection(&file)) {
                     Some(socket) => UnixStream::connect(socket),
                     None => Err(error),

@@ -4,68 +4,26 @@
 //! Who vouches for a key is not asked, as sops does not (`--trusted-key`):
 //! whoever typed the fingerprint did.
 
+mod parts;
+mod signature;
+
 use std::{fmt, time::SystemTime};
 
 use pgp::{
-    crypto::{hash::HashAlgorithm as Hash, sym::SymmetricKeyAlgorithm as Cipher},
-    packet::{
-        PacketHeader, PublicKey, PublicSubkey, Signature, SignatureType as Kind, SubpacketData,
-        UserId,
-    },
+    crypto::sym::SymmetricKeyAlgorithm as Cipher,
+    packet::{PublicKey, PublicSubkey, Signature, SignatureType as Kind},
     ser::Serialize,
     types::{KeyDetails, Tag, VerifyingKey},
 };
 
 use crate::{
     flaw::algorithm_name,
-    key::{Fingerprint, KeyPacket},
-    limits,
-    packet::{Packets, tag},
+    key::Fingerprint,
     ring::{Ring, RingKey},
-    sexp::hex,
+    wanted::Wanted,
 };
-
-/// What a recipient names: a key by its fingerprint or its long key id.
-pub(crate) struct Wanted {
-    digits: Vec<u8>,
-    /// Whether it names the very key to encrypt for (`!` at the end), and
-    /// otherwise any key that belongs together with it.
-    exact: bool,
-}
-
-impl Wanted {
-    /// Reads 40, 64 or 16 digits in either case, with `0x` in front, spaces
-    /// among them and `!` behind, or not; `None` for what names no key to
-    /// sops: short key ids, user ids.
-    pub(crate) fn parse(recipient: &str) -> Option<Self> {
-        let text: String = recipient.split_whitespace().collect();
-        let (text, exact) = match text.strip_suffix('!') {
-            Some(text) => (text, true),
-            None => (text.as_str(), false),
-        };
-        let text = text
-            .strip_prefix("0x")
-            .or_else(|| text.strip_prefix("0X"))
-            .unwrap_or(text);
-        let digits = hex(text.as_bytes())?.to_vec();
-        matches!(digits.len(), 8 | 20 | 32).then_some(Wanted { digits, exact })
-    }
-
-    /// Whether a fingerprint is what it names.
-    pub(crate) fn names(&self, fingerprint: &Fingerprint) -> bool {
-        match self.digits.len() {
-            8 => fingerprint.key_id() == self.digits,
-            _ => fingerprint.as_bytes() == self.digits,
-        }
-    }
-
-    /// The keys of a ring that have a member of that name.
-    pub(crate) fn find<'r>(&'r self, ring: &'r Ring) -> impl Iterator<Item = &'r RingKey> {
-        ring.keys()
-            .iter()
-            .filter(|key| key.members.iter().any(|m| self.names(&m.fingerprint)))
-    }
-}
+use parts::{Certificate, Subkey};
+use signature::{created, flags, is_current, is_sound, seconds};
 
 /// Why a key is not one to encrypt for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -80,6 +38,10 @@ pub(crate) enum Unfit {
     Expired,
     /// Its time is yet to come, by the clock here.
     NotYet,
+    /// Its key for encryption, which is a subkey, was revoked.
+    SubkeyRevoked,
+    /// Its key for encryption, which is a subkey, is no longer valid.
+    SubkeyExpired,
     /// It has no key for encryption.
     NoEncryption,
     /// The key for encryption is of a kind that this crate cannot do.
@@ -94,6 +56,8 @@ impl fmt::Display for Unfit {
             Unfit::Revoked => "it was revoked",
             Unfit::Expired => "it is expired",
             Unfit::NotYet => "it was made in the future, by the clock of this machine",
+            Unfit::SubkeyRevoked => "its subkey for encryption was revoked",
+            Unfit::SubkeyExpired => "its subkey for encryption is expired",
             Unfit::NoEncryption => "it has no key for encryption",
             Unfit::Unsupported(what) => return write!(f, "{what} is not supported"),
         })
@@ -114,28 +78,6 @@ pub(crate) enum PublicHalf {
     Primary(PublicKey),
     /// A subkey.
     Subkey(PublicSubkey),
-}
-
-/// A primary key with what is bound to it; of the signatures, only its own.
-struct Certificate {
-    primary: PublicKey,
-    /// The name of its curve, where rPGP can verify no signature of it.
-    curve: Option<&'static str>,
-    /// On the key itself: direct ones, and revocations.
-    direct: Vec<Signature>,
-    users: Vec<(UserId, Vec<Signature>)>,
-    subkeys: Vec<Subkey>,
-}
-
-struct Subkey {
-    /// `None` where rPGP cannot read it.
-    key: Option<PublicSubkey>,
-    fingerprint: Fingerprint,
-    /// Why it cannot be encrypted for, where that is by its kind.
-    unsupported: Option<String>,
-    may_encrypt: bool,
-    created: u32,
-    signatures: Vec<Signature>,
 }
 
 /// The key to encrypt for, of one that was found in a ring.
@@ -161,75 +103,15 @@ pub(crate) fn encryption_key(
 }
 
 impl Certificate {
-    fn parse(packets: Packets<'_>) -> Option<Self> {
-        let mut certificate: Option<Certificate> = None;
-        for packet in packets {
-            let packet = packet.ok()?;
-            let key = KeyPacket::parse(packet.tag, &packet.body);
-            let length = u32::try_from(packet.body.len()).ok()?;
-            match (packet.tag, &mut certificate, key) {
-                (tag::PUBLIC_KEY | tag::SECRET_KEY, none @ None, Some(key)) => {
-                    let header = PacketHeader::new_fixed(Tag::PublicKey, length);
-                    *none = Some(Certificate {
-                        primary: PublicKey::try_from_reader(header, key.public).ok()?,
-                        curve: key.unsupported_curve(),
-                        direct: Vec::new(),
-                        users: Vec::new(),
-                        subkeys: Vec::new(),
-                    });
-                }
-                (tag::USER_ID, Some(certificate), _) => {
-                    let header = PacketHeader::new_fixed(Tag::UserId, length);
-                    let user = UserId::try_from_reader(header, &*packet.body).ok()?;
-                    certificate.users.push((user, Vec::new()));
-                }
-                (tag::PUBLIC_SUBKEY | tag::SECRET_SUBKEY, Some(certificate), Some(key)) => {
-                    if certificate.subkeys.len() >= limits::KEYS {
-                        return None;
-                    }
-                    certificate.subkeys.push(Subkey::parse(&key));
-                }
-                (tag::SIGNATURE, Some(certificate), _) => {
-                    let header = PacketHeader::new_fixed(Tag::Signature, length);
-                    // One that cannot be read binds nothing.
-                    let Ok(signature) = Signature::try_from_reader(header, &*packet.body) else {
-                        continue;
-                    };
-                    let list = certificate.signatures(&signature);
-                    list.into_iter()
-                        .for_each(|list| list.push(signature.clone()));
-                }
-                (_, Some(_), _) => {}
-                (_, None, _) => return None,
-            }
-        }
-        certificate
-    }
-
-    /// Where a signature belongs: to what stands before it. Those of others,
-    /// and what is too many, are left out.
-    fn signatures(&mut self, signature: &Signature) -> Option<&mut Vec<Signature>> {
-        if !is_by(signature, &self.primary) {
-            return None;
-        }
-        let last = match (self.subkeys.last_mut(), self.users.last_mut()) {
-            (Some(subkey), _) => &mut subkey.signatures,
-            (None, Some((_, signatures))) => signatures,
-            (None, None) => &mut self.direct,
-        };
-        (last.len() < limits::SIGNATURES).then_some(last)
-    }
-
     fn choose(&self, wanted: &Wanted, now: u64) -> Result<EncryptionKey, Unfit> {
         let own = self.own_signatures(now)?;
         let cipher = cipher(&own);
         let primary = fingerprint_of(&self.primary);
-        let is_wanted = |fingerprint: &Fingerprint| !wanted.exact || wanted.names(fingerprint);
         let mut unfit = Unfit::NoEncryption;
         let mut subkeys: Vec<&Subkey> = self
             .subkeys
             .iter()
-            .filter(|subkey| is_wanted(&subkey.fingerprint))
+            .filter(|subkey| wanted.allows(&subkey.fingerprint))
             .collect();
         subkeys.sort_by_key(|subkey| std::cmp::Reverse(subkey.created));
         for subkey in subkeys {
@@ -243,14 +125,17 @@ impl Certificate {
                 // The newest key is what GnuPG takes: not an older one because
                 // the newest cannot be done here.
                 Err(why @ Unfit::Unsupported(_)) => return Err(why),
-                Err(why) => {
-                    if unfit == Unfit::NoEncryption {
-                        unfit = why;
-                    }
+                Err(why) if unfit == Unfit::NoEncryption => {
+                    unfit = match why {
+                        Unfit::Revoked => Unfit::SubkeyRevoked,
+                        Unfit::Expired => Unfit::SubkeyExpired,
+                        why => why,
+                    };
                 }
+                Err(_) => {}
             }
         }
-        if is_wanted(&primary) {
+        if wanted.allows(&primary) {
             match usable(
                 &self.primary,
                 own.iter().find_map(|s| flags(s)),
@@ -343,54 +228,6 @@ impl Certificate {
     }
 }
 
-impl Subkey {
-    fn parse(key: &KeyPacket<'_>) -> Self {
-        let length = u32::try_from(key.public.len()).unwrap_or(u32::MAX);
-        let header = PacketHeader::new_fixed(Tag::PublicSubkey, length);
-        let created = key.public.get(1..5).and_then(|time| time.try_into().ok());
-        Subkey {
-            key: PublicSubkey::try_from_reader(header, key.public).ok(),
-            fingerprint: key.fingerprint(),
-            unsupported: key.unsupported(),
-            may_encrypt: key.may_decrypt(),
-            created: created.map_or(0, u32::from_be_bytes),
-            signatures: Vec::new(),
-        }
-    }
-}
-
-/// Whether a signature says that it is by a key.
-fn is_by(signature: &Signature, key: &PublicKey) -> bool {
-    let (id, fingerprint) = (key.legacy_key_id(), key.fingerprint());
-    signature.issuer_key_id().contains(&&id)
-        || signature.issuer_fingerprint().contains(&&fingerprint)
-}
-
-/// Whether the hash of a signature is one to rely on. Of SHA-1, rPGP refuses
-/// what looks like a collision.
-fn is_sound(signature: &Signature) -> bool {
-    !matches!(
-        signature.hash_alg(),
-        None | Some(Hash::Md5 | Hash::Ripemd160)
-    )
-}
-
-/// Whether a signature was made and did not expire.
-fn is_current(signature: &Signature, now: u64) -> bool {
-    let made = created(signature);
-    let lasts = signature.signature_expiration_time().map(seconds);
-    let expired = lasts.is_some_and(|lasts| lasts > 0 && made + lasts <= now);
-    is_sound(signature) && made <= now && !expired
-}
-
-fn created(signature: &Signature) -> u64 {
-    signature.created().map_or(0, |time| time.as_secs().into())
-}
-
-fn seconds(duration: pgp::types::Duration) -> u64 {
-    std::time::Duration::from(duration).as_secs()
-}
-
 /// Whether the time of a key has come and is not over.
 fn check_time(key: &impl KeyDetails, lasts: Option<u64>, now: u64) -> Result<(), Unfit> {
     let made = u64::from(key.created_at().as_secs());
@@ -399,15 +236,6 @@ fn check_time(key: &impl KeyDetails, lasts: Option<u64>, now: u64) -> Result<(),
         Some(lasts) if lasts > 0 && made + lasts <= now => Err(Unfit::Expired),
         _ => Ok(()),
     }
-}
-
-/// Whether a signature allows a key to be encrypted for, if it says so.
-fn flags(signature: &Signature) -> Option<bool> {
-    let mut packets = signature.config()?.hashed_subpackets();
-    packets.find_map(|packet| match &packet.data {
-        SubpacketData::KeyFlags(flags) => Some(flags.encrypt_comms() || flags.encrypt_storage()),
-        _ => None,
-    })
 }
 
 fn usable<K: VerifyingKey + Serialize>(

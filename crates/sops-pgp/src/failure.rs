@@ -19,6 +19,7 @@ pub(crate) struct Failures {
 enum Rank {
     Elsewhere,
     Unsupported,
+    Mismatch,
     Locked,
     WrongPassphrase,
     Broken,
@@ -35,6 +36,17 @@ pub(crate) enum Failure {
         /// Why it did not.
         refusal: Refusal,
     },
+    /// A private key that the message names gives no session key for it.
+    Mismatch {
+        /// As people know it.
+        name: String,
+    },
+    /// A private key takes a passphrase, and the file that should hold it
+    /// cannot be used.
+    PassphraseFile {
+        /// As people know the key.
+        name: String,
+    },
     /// The message itself.
     Message(Flaw),
     /// The kind of a recipient's key is not supported.
@@ -50,12 +62,16 @@ impl Failures {
             Failure::Message(_) => Rank::Changed,
             Failure::Kind(_) => Rank::Unsupported,
             Failure::TooMuchWork => Rank::TooMuchWork,
+            Failure::Mismatch { .. } => Rank::Mismatch,
+            Failure::PassphraseFile { .. } => Rank::WrongPassphrase,
             Failure::Key { refusal, .. } => match refusal {
                 Refusal::Mismatch => return,
                 Refusal::Elsewhere => Rank::Elsewhere,
                 Refusal::Locked => Rank::Locked,
                 Refusal::WrongPassphrase => Rank::WrongPassphrase,
-                Refusal::TooMuchWork | Refusal::Flaw(Flaw::Packets) => Rank::Broken,
+                Refusal::TooMuchWork | Refusal::Unreadable | Refusal::Flaw(Flaw::Packets) => {
+                    Rank::Broken
+                }
                 Refusal::Flaw(_) => Rank::Unsupported,
             },
         };
@@ -69,8 +85,29 @@ impl Failures {
     pub(crate) fn into_error(self, recipients: &[String], advise_variables: bool) -> KeyError {
         match self.worst.map(|(_, failure)| failure) {
             None => missing(recipients, advise_variables),
-            Some(Failure::Message(flaw)) => of_message(&flaw),
-            Some(Failure::Kind(what)) => of_message(&Flaw::Unsupported(what)).named("key-kind"),
+            Some(Failure::Message(flaw)) => of_message(&flaw, advise_variables),
+            Some(Failure::Kind(what)) => {
+                of_message(&Flaw::Unsupported(what), advise_variables).named("key-kind")
+            }
+            Some(Failure::Mismatch { name }) => KeyError::new(
+                Reason::Damaged,
+                format!("it names the private key of {name}, which does not open it"),
+            )
+            .named("mismatch")
+            .advise(RESTORE),
+            Some(Failure::PassphraseFile { name }) => KeyError::new(
+                Reason::NoCredentials,
+                format!(
+                    "the private key of {name} takes a passphrase, and its file cannot be used"
+                ),
+            )
+            .named("passphrase-file")
+            .advise(if advise_variables {
+                "mend the file that KSOPS_PGP_PASSPHRASE_FILE names: it holds the passphrase, and \
+                 nothing else"
+            } else {
+                "mend the file of the passphrase"
+            }),
             Some(Failure::TooMuchWork) => KeyError::new(
                 Reason::Refused,
                 "too many PGP messages that name no recipient, or a wrong one",
@@ -86,7 +123,7 @@ impl Failures {
 
 /// What is wrong with a message, so that nobody can open it or this crate
 /// cannot.
-pub(crate) fn of_message(flaw: &Flaw) -> KeyError {
+pub(crate) fn of_message(flaw: &Flaw, advise_variables: bool) -> KeyError {
     let (reason, name) = match flaw {
         Flaw::Unsupported(_) => (Reason::Unsupported, "message-kind"),
         Flaw::ForPassphrase => (Reason::Unsupported, "passphrase"),
@@ -97,8 +134,23 @@ pub(crate) fn of_message(flaw: &Flaw) -> KeyError {
         Flaw::Packets => (Reason::Damaged, "header"),
         Flaw::Changed | Flaw::Contents => (Reason::Damaged, "payload"),
     };
-    KeyError::new(reason, flaw.to_string()).named(name)
+    let error = KeyError::new(reason, flaw.to_string()).named(name);
+    match (flaw, reason) {
+        (_, Reason::Damaged) => error.advise(RESTORE),
+        (Flaw::ForPassphrase, _) => error.advise(
+            "encrypt the file anew for a key: what is encrypted for a passphrase, nobody is asked \
+             for",
+        ),
+        _ if advise_variables => error.advise(
+            "run this where gpg is installed (SOPS_GPG_EXEC names it), or encrypt the file anew \
+             for a key of RSA, Curve25519 or NIST",
+        ),
+        _ => error.advise("encrypt the file anew for a key of RSA, Curve25519 or NIST"),
+    }
 }
+
+/// Advice for what nobody can open any more.
+const RESTORE: &str = "restore the file's `sops` block from version control";
 
 fn missing(recipients: &[String], advise_variables: bool) -> KeyError {
     let who = match recipients {
@@ -141,11 +193,18 @@ fn of_key(name: &str, refusal: &Refusal, advise_variables: bool) -> KeyError {
             "wrong-passphrase",
         )
         .advise("give the right passphrase, without a line break before its end"),
+        Refusal::Unreadable => error(
+            Reason::NoCredentials,
+            format!("the file of the private key of {name} cannot be read"),
+            "key-not-readable",
+        )
+        .advise("let the user of this program read the file that the list of places names"),
         Refusal::TooMuchWork => error(
             Reason::Refused,
             format!("unlocking the private key of {name} would take more work than is allowed"),
             "too-much-work",
-        ),
+        )
+        .advise("export the key anew, with gpg's usual protection"),
         Refusal::Elsewhere => error(
             Reason::NoCredentials,
             format!("the private key of {name} is on a smartcard, or was left out of the export"),
@@ -156,12 +215,14 @@ fn of_key(name: &str, refusal: &Refusal, advise_variables: bool) -> KeyError {
             Reason::Unsupported,
             format!("{what}, of which the private key of {name} is, is not supported"),
             "key-kind",
-        ),
+        )
+        .advise("use a key of RSA, Curve25519 or NIST"),
         Refusal::Flaw(_) => error(
             Reason::NoCredentials,
             format!("the private key of {name} cannot be read"),
             "key-broken",
-        ),
+        )
+        .advise("export it anew: gpg --armor --export-secret-keys"),
         Refusal::Mismatch => KeyError::not_ours(),
     }
 }

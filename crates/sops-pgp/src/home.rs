@@ -106,7 +106,7 @@ impl Home {
 
     fn file(&self, name: &str, rings: &mut Rings) -> Option<Zeroizing<Vec<u8>>> {
         let path = self.path.join(name);
-        match read_file(&path, limits::RING) {
+        match read_plain(&path, limits::RING) {
             Ok(file) => Some(file),
             Err(error) if is_missing(&error) => None,
             Err(error) => {
@@ -116,17 +116,19 @@ impl Home {
         }
     }
 
+    /// Where gpg-agent keeps the private half for a keygrip.
+    pub(crate) fn agent_key_path(&self, keygrip: &Keygrip) -> PathBuf {
+        let name = format!("{keygrip}.key");
+        self.path.join("private-keys-v1.d").join(name)
+    }
+
     /// The private half that gpg-agent keeps for a keygrip.
     ///
     /// # Errors
     ///
     /// The file cannot be read; `Ok(None)` where there is none, or it is none.
     pub(crate) fn agent_key(&self, keygrip: &Keygrip) -> io::Result<Option<AgentKey>> {
-        let path = self
-            .path
-            .join("private-keys-v1.d")
-            .join(format!("{keygrip}.key"));
-        match read_file(&path, limits::AGENT_KEY) {
+        match read_plain(&self.agent_key_path(keygrip), limits::AGENT_KEY) {
             Ok(file) => Ok(AgentKey::read(&file)),
             Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(error),
@@ -177,6 +179,20 @@ impl Candidate<'_> {
         PrivateKey::new(public.is_primary, body, primary, self.key.user.clone())
             .ok_or(Refusal::Unknown)
     }
+}
+
+/// [`read_file`] for what lies in a folder and nobody named: of a pipe, nobody
+/// knows whether there is ever anything to read.
+///
+/// # Errors
+///
+/// As of it; [`io::ErrorKind::InvalidData`] where it is no plain file.
+pub(crate) fn read_plain(path: &Path, most: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let kind = path.metadata()?.file_type();
+    if !kind.is_file() && !kind.is_dir() {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    read_file(path, most)
 }
 
 /// Reads a file into memory that is wiped, if it is no longer than that.

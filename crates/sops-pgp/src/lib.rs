@@ -37,6 +37,7 @@ mod service;
 mod sexp;
 mod source;
 mod vars;
+mod wanted;
 mod work;
 
 pub use callbacks::Callbacks;

@@ -108,6 +108,16 @@ impl Message {
         Err(Flaw::Packets)
     }
 
+    /// Whether an armored message can be opened with a passphrase, too: whoever
+    /// hands it to gpg has gpg ask for one.
+    pub(crate) fn is_for_passphrase(armored: &str) -> bool {
+        let mut blocks = armor::blocks(armored.trim().as_bytes());
+        let block = blocks.find(|block| block.kind == armor::Kind::Message);
+        let bytes = block.and_then(|block| block.bytes).unwrap_or_default();
+        let packets = Packets::new(&bytes).take(limits::PACKETS);
+        packets.flatten().any(|packet| packet.tag == tag::SKESK)
+    }
+
     /// What the message holds.
     ///
     /// # Errors

@@ -59,6 +59,8 @@ pub(crate) enum Refusal {
     Locked,
     /// It takes another passphrase.
     WrongPassphrase,
+    /// Its file cannot be read.
+    Unreadable,
     /// The passphrase would take more work than is allowed.
     TooMuchWork,
     /// The key is somewhere else.

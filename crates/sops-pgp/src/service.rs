@@ -1,5 +1,7 @@
 //! PGP keys as a key service.
 
+mod writing;
+
 use std::{
     ffi::OsStr,
     fmt, fs,
@@ -8,12 +10,11 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::SystemTime,
 };
 
 use sops_core::{
     keys::{
-        Effort, Found, KeyError, KeyKind, KeyService, Location, Place, Reason, Recipient, Secret,
+        Effort, Found, KeyError, KeyKind, KeyService, Location, Place, Recipient, Secret,
         WrappedKey,
     },
     shown::printable,
@@ -22,21 +23,17 @@ use sops_core::{
 use crate::{
     agent,
     callbacks::Callbacks,
-    certificate::{Unfit, Wanted, encryption_key},
     failure::{Failure, Failures, key_name, of_message, recipient_id},
     flaw::{Flaw, algorithm_name},
     gpg::{self, Gpg},
     home::Home,
     message::Message,
     ring::Ring,
-    seal::seal,
     source::{
-        Attempt,
-        agent::AgentKeys,
-        file::{KeyFile, PassphraseFile},
-        home::HomeKeys,
+        Attempt, agent::AgentKeys, file::KeyFile, home::HomeKeys, passphrase::PassphraseFile,
         program::Program,
     },
+    wanted::Wanted,
     work::Work,
 };
 
@@ -130,7 +127,9 @@ impl Pgp {
         let mut names: Vec<_> = names.filter(|name| is_key_file(name)).collect();
         names.sort();
         for name in &names {
-            let _ = self.add_file(path.join(name));
+            let path = path.join(name);
+            let passphrase = Arc::clone(&self.passphrase);
+            let _ = self.add_key_file(KeyFile::of_folder(&path, passphrase));
         }
         names.len()
     }
@@ -167,7 +166,7 @@ impl Pgp {
     /// Adds a home, and the agent that listens at one of these sockets.
     pub(crate) fn add_gnupg(&mut self, home: Home, sockets: Option<Vec<std::path::PathBuf>>) {
         let home = Arc::new(home);
-        let keys = HomeKeys::new(Arc::clone(&home));
+        let keys = HomeKeys::new(Arc::clone(&home), Arc::clone(&self.passphrase));
         self.sources.push(Source::Home(keys, Arc::clone(&home)));
         if let Some(sockets) = sockets {
             self.sources
@@ -210,10 +209,11 @@ impl Pgp {
     /// All places, whether a key was asked for or not.
     #[must_use]
     pub fn all_places(&self) -> Vec<Place> {
-        let passphrases = self
-            .sources
-            .iter()
-            .any(|s| matches!(s, Source::File(f) if f.has_locked()));
+        let passphrases = self.sources.iter().any(|s| match s {
+            Source::File(file) => file.has_locked(),
+            Source::Home(home, _) => home.has_locked(),
+            Source::Agent(_) | Source::Program(_) => false,
+        });
         let passphrase = self.passphrase.place().filter(|_| passphrases);
         let places = self.sources.iter().map(|source| match source {
             Source::File(file) => file.place(),
@@ -307,8 +307,8 @@ impl KeyService for Pgp {
         let message = match &message {
             Ok(message) => Some(message),
             // gpg may be able to do what is not supported here.
-            Err(Flaw::Unsupported(_) | Flaw::ForPassphrase) if effort == Effort::Command => None,
-            Err(flaw) => return Err(of_message(flaw)),
+            Err(Flaw::Unsupported(_)) if effort == Effort::Command => None,
+            Err(flaw) => return Err(of_message(flaw, self.names_variables)),
         };
         let mut attempt = Attempt {
             armored: key.enc(),
@@ -341,69 +341,7 @@ impl KeyService for Pgp {
     }
 
     fn wrap(&self, to: &Recipient, secret: &Secret) -> Result<WrappedKey, KeyError> {
-        let Recipient::Pgp { fingerprint, .. } = to else {
-            return Err(KeyError::not_ours());
-        };
-        let shown = printable(fingerprint);
-        let wanted = Wanted::parse(fingerprint).ok_or_else(|| {
-            let text = format!("{shown:?} is not a fingerprint of 40 digits or a key id of 16");
-            KeyError::new(Reason::Invalid, text)
-                .named("not-a-fingerprint")
-                .advise("give the fingerprint that `gpg --list-keys` shows")
-        })?;
-        let wrapped = |enc: String| WrappedKey::new(to.clone(), enc);
-        let now = SystemTime::now();
-        // The first ring that has a key to encrypt for, else the first that
-        // has the key.
-        let mut unfit: Option<(String, Unfit)> = None;
-        let sealed = self.with_rings(|ring| {
-            wanted.find(ring).find_map(|key| {
-                let key = encryption_key(ring, key, &wanted, now).ok()?;
-                seal(&key, secret.as_bytes()).ok()
-            })
-        });
-        if let Some(enc) = sealed {
-            return Ok(wrapped(enc));
-        }
-        let known = self.with_rings(|ring| {
-            let key = wanted.find(ring).next()?;
-            let why = encryption_key(ring, key, &wanted, now).err()?;
-            let primary = key.members.first().map(|m| m.fingerprint.clone())?;
-            Some((key_name(&primary, key.user.as_deref()), why))
-        });
-        unfit = known.or(unfit);
-        let refused = matches!(
-            unfit,
-            Some((
-                _,
-                Unfit::Expired | Unfit::Revoked | Unfit::NoEncryption | Unfit::NotYet
-            ))
-        );
-        let mut said = None;
-        if !refused {
-            let text: String = fingerprint.split_whitespace().collect();
-            for source in &self.sources {
-                let Source::Program(program) = source else {
-                    continue;
-                };
-                match program.encrypt(&text, secret.as_bytes()) {
-                    Some(Ok(enc)) => return Ok(wrapped(enc)),
-                    Some(Err(trouble)) => said = Some(trouble),
-                    None => {}
-                }
-            }
-        }
-        Err(match (unfit, said) {
-            (Some((name, why)), _) => unfit_key(&name, &why),
-            (None, Some(trouble)) => {
-                let text = format!("no public key of {shown} was found, and of gpg: {trouble}");
-                missing_key(&shown, text, self.names_variables)
-            }
-            (None, None) => {
-                let text = format!("no public key of {shown} was found");
-                missing_key(&shown, text, self.names_variables)
-            }
-        })
+        self.encrypt(to, secret)
     }
 
     /// Nothing until a key was asked for: then every place.
@@ -425,41 +363,6 @@ impl KeyService for Pgp {
             }
         }
     }
-}
-
-fn unfit_key(name: &str, why: &Unfit) -> KeyError {
-    let (reason, short) = match why {
-        Unfit::Broken => (Reason::Invalid, "broken"),
-        Unfit::Unbound => (Reason::Invalid, "unbound"),
-        Unfit::Revoked => (Reason::Invalid, "revoked"),
-        Unfit::Expired => (Reason::Invalid, "expired"),
-        Unfit::NotYet => (Reason::Invalid, "not-yet-valid"),
-        Unfit::NoEncryption => (Reason::Invalid, "no-encryption"),
-        Unfit::Unsupported(_) => (Reason::Unsupported, "key-kind"),
-    };
-    let error = KeyError::new(reason, format!("the PGP key {name}: {why}")).named(short);
-    error.advise(match why {
-        Unfit::Expired => {
-            "have the owner extend it (gpg --quick-set-expire), import it anew, or leave it out"
-        }
-        Unfit::Revoked => "leave it out: its owner says that it must not be used",
-        Unfit::NoEncryption => "have the owner add a subkey for encryption (gpg --quick-add-key)",
-        Unfit::NotYet => "set the clock of this machine",
-        Unfit::Unsupported(_) => "let gpg do it, or use a key of RSA, Curve25519 or NIST",
-        Unfit::Broken | Unfit::Unbound => "import the public key anew",
-    })
-}
-
-fn missing_key(shown: &str, text: String, names_variables: bool) -> KeyError {
-    let error = KeyError::new(Reason::NotFound, text).named("no-public-key");
-    error.advise(if names_variables {
-        format!(
-            "import the public key of {shown} (gpg --import), or name its file in \
-             KSOPS_PGP_KEY_FILE"
-        )
-    } else {
-        format!("give the public key of {shown}")
-    })
 }
 
 /// Shows the places, and what was found there.

@@ -4,6 +4,7 @@
 pub(crate) mod agent;
 pub(crate) mod file;
 pub(crate) mod home;
+pub(crate) mod passphrase;
 pub(crate) mod program;
 
 use sops_core::keys::Secret;
@@ -58,6 +59,12 @@ impl<'a> Attempt<'a> {
         }
         match key.session_key(wrapped, passphrase) {
             Ok(session_key) => Ok(self.open(&session_key, wrapped)),
+            // Of a key that was guessed it says nothing.
+            Err(Refusal::Mismatch) if wrapped.is_anonymous() => Err(Refusal::Mismatch),
+            Err(Refusal::Mismatch) => {
+                self.failures.add(Failure::Mismatch { name: name() });
+                Err(Refusal::Mismatch)
+            }
             Err(refusal) => {
                 self.failures.add(Failure::Key {
                     name: name(),

@@ -1,6 +1,7 @@
 //! Against GnuPG, with keys that it makes on the spot.
 
 mod conformance;
+mod failures;
 mod hostile;
 mod opening;
 mod places;

@@ -11,13 +11,14 @@ use sops_core::keys::{Found, Location};
 use crate::{
     home::Home,
     service::{Pgp, sockets},
-    source::file::{KeyFile, PassphraseFile},
+    source::{file::KeyFile, passphrase::PassphraseFile},
 };
 
 /// Names a file with private keys, armored or not.
 pub const KEY_FILE: &str = "KSOPS_PGP_KEY_FILE";
 
-/// Names a file with the passphrase of the private keys in files.
+/// Names a file with the passphrase of the private keys in files and in
+/// GnuPG's home.
 pub const PASSPHRASE_FILE: &str = "KSOPS_PGP_PASSPHRASE_FILE";
 
 /// Names the gpg program, for sops too.
@@ -41,11 +42,13 @@ impl Pgp {
         self.add_key_file(file);
     }
 
-    /// Has `KSOPS_PGP_PASSPHRASE_FILE` unlock the files that are added
+    /// Has `KSOPS_PGP_PASSPHRASE_FILE` unlock the keys that are added
     /// afterwards.
     pub fn add_passphrase_var(&mut self, lookup: impl Fn(&str) -> Option<OsString>) {
         self.names_variables = true;
-        if let Some(path) = set(&lookup, PASSPHRASE_FILE) {
+        if let Some(path) = set(&lookup, PASSPHRASE_FILE)
+            && !self.passphrase().is_at(&path)
+        {
             self.set_passphrase(PassphraseFile::new(Some(PASSPHRASE_FILE), path));
         }
     }
@@ -53,8 +56,10 @@ impl Pgp {
     /// Adds what GnuPG has: the keys that lie in its home (`GNUPGHOME`, else
     /// `~/.gnupg`), those of its agent, and the gpg program (`SOPS_GPG_EXEC`,
     /// else `gpg` in `PATH`), where [`Callbacks`](crate::Callbacks) allow it.
+    ///
+    /// `KSOPS_PGP_PASSPHRASE_FILE` unlocks the keys in the home, too.
     pub fn add_gnupg_vars(&mut self, lookup: impl Fn(&str) -> Option<OsString>) {
-        self.names_variables = true;
+        self.add_passphrase_var(&lookup);
         let own = set(&lookup, HOME);
         let variable = if cfg!(windows) { "APPDATA" } else { "HOME" };
         let below = if cfg!(windows) { "gnupg" } else { ".gnupg" };

@@ -73,8 +73,15 @@ impl Refusal {
     }
 }
 
-/// The files and keys of whoever runs the program, wherever sops looks.
+/// The files and keys of whoever runs the program: wherever sops looks, and
+/// behind that in the folder of keys that the plugin knows, `KSOPS_KEY_DIR`.
 pub struct Own;
+
+fn has_age_keys(folder: &Path) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let mut names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
+    names.any(|name| sops_core::age::is_key_file(&name))
+}
 
 impl Access for Own {
     fn program(&self) -> &'static str {
@@ -86,16 +93,27 @@ impl Access for Own {
     }
 
     fn keys(&self, process: &Process<'_>, callbacks: Callbacks) -> Result<Keys> {
+        let set = |name: &str| (process.var)(name).filter(|value| !value.is_empty());
+        let folder = set("KSOPS_KEY_DIR").or_else(|| set("KSOPS_AGE_KEY_DIR"));
+        let folder = folder.map(|folder| process.resolve(folder.as_ref()));
         #[cfg(feature = "pgp")]
         let pgp = {
             let mut pgp = sops_pgp::Pgp::new(sops_pgp::Callbacks::asking_as(&callbacks).run_gpg());
             // The places of sops come first.
             pgp.add_gnupg_vars(process.var);
             pgp.add_key_vars(process.var);
+            if let Some(folder) = &folder {
+                pgp.add_dir(folder);
+            }
             pgp
         };
-        #[cfg_attr(not(any(feature = "pgp", feature = "clouds")), expect(unused_mut))]
         let mut keyring = Keyring::from_vars(process.var, callbacks);
+        // Of a folder with keys of other kinds alone there is nothing to say.
+        if let Some(folder) = &folder
+            && has_age_keys(folder)
+        {
+            keyring.add_dir(folder);
+        }
         #[cfg(feature = "pgp")]
         keyring.add_service(pgp);
         #[cfg(feature = "clouds")]

@@ -21,6 +21,7 @@ mod plugin_files;
 mod policy;
 mod process;
 mod readme;
+mod real_sops;
 mod release;
 mod repo_server;
 mod scenarios;

@@ -52,7 +52,7 @@ fn aws(got: &Got) -> Reply {
     Reply::json(200, json!({ to: turned(&call(got)[from]) }).to_string())
 }
 
-fn environment(vars: &[(&str, &str)]) -> Environment {
+pub(super) fn environment(vars: &[(&str, &str)]) -> Environment {
     let vars: Vec<_> = vars
         .iter()
         .map(|&(name, value)| (name.to_owned(), value.to_owned()))
@@ -62,7 +62,7 @@ fn environment(vars: &[(&str, &str)]) -> Environment {
 }
 
 /// A Secret that only this key opens.
-fn secret(name: &str, to: Recipient, vars: &[(&str, &str)]) -> Vec<u8> {
+pub(super) fn secret(name: &str, to: Recipient, vars: &[(&str, &str)]) -> Vec<u8> {
     let mut keyring = Keyring::without_services();
     sops_kms::add_services(&mut keyring, &environment(vars));
     let options = EncryptOptions::with_key_groups(vec![vec![to]]);
@@ -74,14 +74,14 @@ fn secret(name: &str, to: Recipient, vars: &[(&str, &str)]) -> Vec<u8> {
 }
 
 /// A generator of these files.
-fn generator(dir: &Path, files: &[String]) {
+pub(super) fn generator(dir: &Path, files: &[String]) {
     let files: String = files.iter().map(|file| format!("- {file}\n")).collect();
     let text =
         format!("apiVersion: viaduct.ai/v1\nkind: ksops\nmetadata:\n  name: g\nfiles:\n{files}");
     fs::write(dir.join("generator.yaml"), text).unwrap();
 }
 
-fn run(dir: &Path, args: &[&str], vars: &[(&str, &str)]) -> Output {
+pub(super) fn run(dir: &Path, args: &[&str], vars: &[(&str, &str)]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_ksops-rs"))
         .args(args)
         .current_dir(dir)
@@ -93,7 +93,7 @@ fn run(dir: &Path, args: &[&str], vars: &[(&str, &str)]) -> Output {
 }
 
 /// Whether it succeeded, what it printed, and what it said.
-fn text(output: &Output) -> (bool, String, String) {
+pub(super) fn text(output: &Output) -> (bool, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (
         output.status.success(),

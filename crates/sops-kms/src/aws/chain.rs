@@ -179,10 +179,16 @@ impl<'a> Chain<'a> {
             return self.rest();
         };
         // A profile that names itself is about its own keys the second time.
-        let again = visited.iter().any(|other| other == name);
+        let again = visited.last().is_some_and(|last| last == name);
+        let round = visited.iter().any(|other| other == name) && !again;
         visited.push(name.into());
-        if visited.len() > DEPTH {
-            return Err(missing(format!("profile {name} leads round in a circle")));
+        if round || visited.len() > DEPTH {
+            return Err(
+                missing(format!("profile {name} leads round in a circle")).advise(
+                    "see source_profile of the profiles: the last one has keys of its own, or a \
+                     credential_source",
+                ),
+            );
         }
         let get = |key: &str| setting(&profile, key);
         let role = get("role_arn").filter(|_| !again);

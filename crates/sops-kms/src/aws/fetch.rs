@@ -62,7 +62,10 @@ impl Aws {
             Source::Sso { .. } => self.sso(source),
             Source::Process { profile, command } => {
                 let output = process::run(profile, command)?;
-                let bad = || missing(format!("{source} did not print credentials"));
+                let bad = || {
+                    missing(format!("{source} did not print credentials"))
+                        .advise("run it by hand to see what it prints")
+                };
                 given(&output, source).ok_or_else(bad)
             }
             Source::Container { url, .. } => self.container(source, url),
@@ -154,11 +157,12 @@ impl Aws {
         let mut request = Request::get(url);
         let file = self.env.path_var("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
         let token = match file {
-            Some(path) => Some(
-                self.env
-                    .read_token(&path)
-                    .map_err(|error| missing(format!("{}: {}", path.display(), error.kind())))?,
-            ),
+            Some(path) => Some(self.env.read_token(&path).map_err(|error| {
+                missing(format!("{}: {}", path.display(), error.kind())).advise(
+                    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names the token that EKS \
+                             mounts: see whether it is mounted into this pod",
+                )
+            })?),
             None => self.env.secret_var("AWS_CONTAINER_AUTHORIZATION_TOKEN"),
         };
         if let Some(token) = token {

@@ -41,7 +41,8 @@ impl Shared {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => {
                     let detail = format!("{}: {}", path.display(), error.kind());
-                    return Err(KeyError::new(Reason::NoCredentials, detail));
+                    return Err(KeyError::new(Reason::NoCredentials, detail)
+                        .advise("mend that file of the shared AWS configuration"));
                 }
             }
         }

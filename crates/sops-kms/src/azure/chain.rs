@@ -219,6 +219,7 @@ impl<'a> Chain<'a> {
     fn bad(&mut self, variable: &'static str, why: &str) -> KeyError {
         self.note(variable, Found::Unusable { why: why.into() });
         KeyError::new(Reason::NoCredentials, format!("{variable}: {why}"))
+            .advise(format!("mend {variable}, or unset it"))
     }
 }
 

@@ -5,7 +5,7 @@
 use sops_core::keys::{KeyError, Reason};
 
 use super::vault::{Key, is_under};
-use crate::http::Origin;
+use crate::http::{Origin, STRANGER};
 
 /// Which token a vault wants.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -27,6 +27,7 @@ impl Challenge {
                 Reason::Unavailable,
                 format!("{} does not say which token it wants", key.address),
             )
+            .advise(STRANGER)
         };
         let header = header.ok_or_else(unreadable)?;
         let (scheme, fields) = header.split_once(' ').ok_or_else(unreadable)?;
@@ -55,7 +56,8 @@ impl Challenge {
             return Err(KeyError::new(
                 Reason::Refused,
                 format!("{} asks for a token that is not for it", key.address),
-            ));
+            )
+            .advise("see whether vault_url is right: a vault asks for a token of its own domain"));
         }
         let tenant = field("authorization").and_then(|url| {
             let (_, rest) = url.split_once("://")?;

@@ -199,10 +199,7 @@ impl Azure {
             return Ok(challenge.authority.into());
         };
         if !Origin::of(&url).is_some_and(|origin| origin.is_secure()) {
-            return Err(KeyError::new(
-                Reason::NoCredentials,
-                format!("{HOST} is not an https address"),
-            ));
+            return Err(self.env.unusable(HOST, "an https address"));
         }
         Ok(url.trim_end_matches('/').to_owned())
     }

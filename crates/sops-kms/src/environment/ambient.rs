@@ -32,7 +32,8 @@ impl Environment {
                 Err(KeyError::new(
                     Reason::NoCredentials,
                     format!("there are none of this kind in {from}, and no others count"),
-                ))
+                )
+                .advise("put credentials for this kind of key into the mounted Secret"))
             }
             _ => Ok(MetadataServer(url.trim_end_matches('/').into())),
         }

@@ -3,7 +3,7 @@
 
 use sops_core::keys::{KeyError, Reason};
 
-use super::{Gcp, UNIVERSE_VARIABLE, credentials::Source, not, not_accepted, resource::is_name};
+use super::{Gcp, UNIVERSE_VARIABLE, credentials::Source, not_accepted, resource::is_name};
 use crate::{
     Environment,
     http::{Answer, Origin, Request, encode},
@@ -79,7 +79,10 @@ impl CloudStorage {
             false => format!("http://{host}"),
         };
         if Origin::of(&server).is_none() {
-            return Err(not(EMULATOR, "a host, or an http or https address"));
+            return Err(self
+                .0
+                .env
+                .unusable(EMULATOR, "a host, or an http or https address"));
         }
         Ok(Some(server.trim_end_matches('/').to_owned()))
     }

@@ -26,8 +26,8 @@ pub(crate) const STRANGER: &str =
 pub enum Cause {
     /// The URL is not one of `http` or `https`, or has a user in it.
     NotAnAddress,
-    /// What would go into a header cannot stand in one.
-    NotAHeader,
+    /// What would go into this header cannot stand in one.
+    NotAHeader(String),
     /// A setting cannot be used: its name and what is wrong with it.
     Setting(String),
     /// The [policy](crate::Policy::asking_nobody) is to ask nobody.
@@ -38,7 +38,7 @@ pub enum Cause {
     Connection(String),
     /// It took too long.
     Timeout,
-    /// The proxy did not let us through.
+    /// The proxy is not there, or did not let us through.
     Proxy,
     /// No secure connection: why.
     Tls(String),
@@ -97,6 +97,14 @@ impl Failure {
         Self::new(url, cause)
     }
 
+    /// The same, where it is the proxy that was asked for a connection.
+    pub(super) fn of_proxy(mut self) -> Self {
+        if matches!(self.cause, Cause::HostNotFound | Cause::Connection(_)) {
+            self.cause = Cause::Proxy;
+        }
+        self
+    }
+
     /// What went wrong.
     #[must_use]
     pub fn cause(&self) -> &Cause {
@@ -133,7 +141,8 @@ impl Failure {
         Some(match self.cause {
             Cause::Tls(_) => {
                 "if the server's certificate is of your own authority, name that \
-                 authority's certificate in SSL_CERT_FILE"
+                 authority's certificate in SSL_CERT_FILE (for Vault VAULT_CACERT, for AWS \
+                 AWS_CA_BUNDLE); if it is for another name, use that name"
             }
             Cause::Redirect(_) => {
                 "redirects are not followed, since credentials would go with them: \
@@ -141,6 +150,11 @@ impl Failure {
             }
             Cause::Proxy => "see HTTPS_PROXY and NO_PROXY",
             Cause::Cut | Cause::TooLarge => STRANGER,
+            Cause::NotAHeader(_) => {
+                "mend the variable or the file that it comes from, often by taking a line break \
+                 off its end"
+            }
+            Cause::Setting(_) => "mend that setting, or the file that it names",
             Cause::HostNotFound | Cause::Connection(_) | Cause::Timeout => {
                 "see whether the address can be reached from here, and whether HTTPS_PROXY \
                  and NO_PROXY are right"
@@ -155,15 +169,16 @@ impl fmt::Display for Failure {
         let server = &self.server;
         match &self.cause {
             Cause::NotAnAddress => f.write_str("not an http or https address without a user in it"),
-            Cause::NotAHeader => {
-                f.write_str("a credential holds bytes that cannot be sent, such as a line break")
-            }
+            Cause::NotAHeader(header) => write!(
+                f,
+                "what would be sent as {header} holds bytes that cannot be, such as a line break"
+            ),
             Cause::Setting(what) => f.write_str(what),
             Cause::NotAsked => write!(f, "{server} was not asked"),
             Cause::HostNotFound => write!(f, "{server}: there is no such host"),
             Cause::Connection(why) => write!(f, "{server}: no connection: {why}"),
             Cause::Timeout => write!(f, "{server}: no answer in time"),
-            Cause::Proxy => write!(f, "{server}: the proxy does not let us through"),
+            Cause::Proxy => write!(f, "{server}: no connection through the proxy"),
             Cause::Tls(why) => write!(f, "{server}: no secure connection: {why}"),
             Cause::Redirect(status) => {
                 write!(
@@ -184,7 +199,7 @@ impl From<Failure> for KeyError {
         let reason = match failure.cause {
             Cause::NotAnAddress => Reason::Invalid,
             Cause::NotAsked => Reason::Refused,
-            Cause::NotAHeader | Cause::Setting(_) => Reason::NoCredentials,
+            Cause::NotAHeader(_) => Reason::NoCredentials,
             _ => Reason::Unavailable,
         };
         let mut error = KeyError::new(reason, failure.to_string());
@@ -239,6 +254,11 @@ fn of_tls(error: &Tls) -> String {
                 "its certificate is for another name"
             }
             CertificateError::Revoked => "its certificate was revoked",
+            // An authority's, as `openssl req -x509` makes them: it would be
+            // taken if it were named.
+            CertificateError::Other(why) if why.to_string() == "CaUsedAsEndEntity" => {
+                "nobody whom we trust has signed its certificate"
+            }
             _ => "its certificate is not valid",
         },
         Tls::AlertReceived(alert) => return format!("it refused ({alert:?})"),

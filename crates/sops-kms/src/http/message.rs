@@ -130,12 +130,15 @@ impl Request {
             .uri(&self.url)
             .body(self.body())
             .map_err(bad)?;
-        for (name, value) in self.headers() {
-            let name = HeaderName::from_bytes(name.as_bytes());
+        for (header, value) in self.headers() {
+            let name = HeaderName::from_bytes(header.as_bytes());
             let value = HeaderValue::from_str(value);
             let (Ok(name), Ok(mut value)) = (name, value) else {
                 // A token with a line break in it, most of the time.
-                return Err(Failure::new(&self.url, Cause::NotAHeader));
+                return Err(Failure::new(
+                    &self.url,
+                    Cause::NotAHeader(header.to_string()),
+                ));
             };
             value.set_sensitive(true);
             request.headers_mut().append(name, value);

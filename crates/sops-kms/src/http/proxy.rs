@@ -10,10 +10,14 @@ use crate::Environment;
 /// The proxies of the environment.
 #[derive(Default)]
 pub(super) struct Proxies {
-    http: Option<ureq::Proxy>,
-    https: Option<ureq::Proxy>,
+    http: Setting,
+    https: Setting,
     except: Vec<Exception>,
 }
+
+/// What a variable says. One that cannot be used is told of where a request
+/// would go through it.
+type Setting = Option<Result<ureq::Proxy, Failure>>;
 
 enum Exception {
     All,
@@ -30,25 +34,25 @@ enum Exception {
 }
 
 impl Proxies {
-    pub(super) fn new(env: &Environment) -> Result<Self, Failure> {
+    pub(super) fn new(env: &Environment) -> Self {
         let either = |upper: &str, lower: &str| env.var(upper).or_else(|| env.var(lower));
         // A server that runs us per request may let its client set this one.
         let cgi = env.var("REQUEST_METHOD").is_some();
         let http = either("HTTP_PROXY", "http_proxy").filter(|_| !cgi);
         let https = either("HTTPS_PROXY", "https_proxy");
-        Ok(Proxies {
-            http: http.map(|p| parse("HTTP_PROXY", &p)).transpose()?,
-            https: https.map(|p| parse("HTTPS_PROXY", &p)).transpose()?,
+        Proxies {
+            http: http.map(|p| parse("HTTP_PROXY", &p)),
+            https: https.map(|p| parse("HTTPS_PROXY", &p)),
             except: either("NO_PROXY", "no_proxy")
                 .unwrap_or_default()
                 .split(',')
                 .filter_map(exception)
                 .collect(),
-        })
+        }
     }
 
     /// For `http` and for `https`.
-    pub(super) fn both(&self) -> [Option<ureq::Proxy>; 2] {
+    pub(super) fn both(&self) -> [Setting; 2] {
         [self.http.clone(), self.https.clone()]
     }
 
@@ -155,7 +159,7 @@ mod tests {
             "NO_PROXY" => Some(no_proxy.into()),
             _ => None,
         };
-        let proxies = Proxies::new(&Environment::new(lookup, Policy::default())).unwrap();
+        let proxies = Proxies::new(&Environment::new(lookup, Policy::default()));
         proxies.serve(&Origin::of(url).unwrap())
     }
 
@@ -194,8 +198,10 @@ mod tests {
     #[test]
     fn a_password_is_not_shown() {
         let bad = |_: &str| Some("ftp://user:hunter2@proxy".into());
-        let error = Proxies::new(&Environment::new(bad, Policy::default()));
-        let error = error.err().unwrap().to_string();
-        assert!(!error.contains("hunter2"), "{error}");
+        let proxies = Proxies::new(&Environment::new(bad, Policy::default()));
+        for error in proxies.both().into_iter().flatten() {
+            let error = error.unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
     }
 }

@@ -91,6 +91,8 @@ fn file(
     iam: Option<String>,
 ) -> Result<Option<Source>, KeyError> {
     const FILE: &str = "HUAWEICLOUD_SDK_CREDENTIALS_FILE";
+    const ADVICE: &str = "the file has a section [basic] with ak and sk; or set \
+        HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK";
     let named = env.path_var(FILE);
     let variable = named.as_ref().map(|_| FILE.into());
     let usual = || Some(env.home()?.join(".huaweicloud").join("credentials"));
@@ -115,10 +117,9 @@ fn file(
         Err(error) => {
             let why = error.kind().to_string();
             note(Found::Unusable { why: why.clone() });
-            return Err(KeyError::new(
-                Reason::NoCredentials,
-                format!("{shown}: {why}"),
-            ));
+            return Err(
+                KeyError::new(Reason::NoCredentials, format!("{shown}: {why}")).advise(ADVICE),
+            );
         }
     };
     let settings = basic(&String::from_utf8_lossy(&text));
@@ -129,10 +130,7 @@ fn file(
         }
         let why = "no ak and sk in the section [basic]";
         note(Found::Unusable { why: why.into() });
-        return Err(KeyError::new(
-            Reason::NoCredentials,
-            format!("{shown}: {why}"),
-        ));
+        return Err(KeyError::new(Reason::NoCredentials, format!("{shown}: {why}")).advise(ADVICE));
     };
     let what = "an access key".into();
     note(Found::Usable { what });

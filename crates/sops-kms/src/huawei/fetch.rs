@@ -91,7 +91,8 @@ impl Huawei {
                 return Err(KeyError::new(
                     Reason::NoCredentials,
                     "the project that is configured is not the id of one",
-                ));
+                )
+                .advise("set HUAWEICLOUD_SDK_PROJECT_ID to the project's id"));
             }
             Source::Given { iam, .. } => iam.clone(),
             Source::Metadata { .. } => self.env.var("HUAWEICLOUD_SDK_IAM_ENDPOINT"),

@@ -146,16 +146,25 @@ fn by_list(list: &str, address: &str) -> Result<Trusted, KeyError> {
 /// Our own rule, where there is no list: only the server that the variable
 /// names.
 fn by_address(env: &Environment, origin: &Origin) -> Result<Trusted, KeyError> {
-    match env.var(ADDRESS) {
-        Some(named) if Origin::of(&named).as_ref() == Some(origin) => Ok(Trusted::Named),
-        Some(_) => Err(KeyError::new(
+    let named = env.var(ADDRESS).map(|named| Origin::of(named.trim()));
+    match named {
+        Some(None) => Err(env.unusable(ADDRESS, "an http or https address")),
+        Some(Some(named)) if named == *origin => Ok(Trusted::Named),
+        Some(Some(_)) => Err(KeyError::new(
             Reason::Refused,
             format!("the file names {origin}, which is not the server of {ADDRESS}"),
         )
-        .advise(format!(
-            "if {origin} is to be trusted with your token, set {ALLOWLIST} to {origin}, or to \
-             `all` for any server"
-        ))),
+        .advise(match env.policy().strangers_files() {
+            // Whoever wrote the file may be the one who is not to be trusted.
+            true => format!(
+                "see why the file names another server than {ADDRESS}; {ALLOWLIST} names servers \
+                 that may be asked besides it"
+            ),
+            false => format!(
+                "if {origin} is to be trusted with your token, set {ALLOWLIST} to {origin}, or to \
+                 `all` for any server"
+            ),
+        })),
         None if env.policy().strangers_files() => Err(KeyError::new(
             Reason::Refused,
             format!("the file names {origin}, and {ADDRESS} is not set"),

@@ -1,8 +1,16 @@
 //! What Vault's refusals mean.
 
+use serde::Deserialize;
 use sops_core::keys::{KeyError, Reason};
 
 use crate::http::Answer;
+
+/// What Vault answers with.
+#[derive(Deserialize)]
+struct Errors {
+    #[serde(rename = "errors")]
+    _errors: Vec<serde::de::IgnoredAny>,
+}
 
 /// A refusal as a failure. Of the body only known phrases are looked for.
 pub(super) fn refusal(answer: &Answer, address: &str, path: &str, who: &str) -> KeyError {
@@ -33,6 +41,12 @@ pub(super) fn refusal(answer: &Answer, address: &str, path: &str, who: &str) -> 
             format!("the key's version is too old for {path} at {address}"),
         )
         .advise("lower the key's min_decryption_version, or restore a newer file"),
+        // Vault says why; another server, or one that wants TLS, does not.
+        400 if answer.json::<Errors>().is_none() => of(
+            Reason::Unavailable,
+            format!("{address} does not answer as Vault does"),
+        )
+        .advise("see whether the address is Vault's, and whether it is https"),
         400 => of(
             Reason::NotOurs,
             format!("not made with {path} at {address}"),

@@ -31,7 +31,10 @@ pub(super) enum Source {
 
 impl Source {
     pub(super) fn of(env: &Environment) -> Self {
-        if let Some(token) = env.secret_var("VAULT_TOKEN") {
+        // Secrets that were made with echo end with a line break.
+        let token = env.secret_var("VAULT_TOKEN");
+        let token = token.map(|token| Zeroizing::new(token.trim().to_owned()));
+        if let Some(token) = token.filter(|token| !token.is_empty()) {
             return Source::Given(token);
         }
         if let Some(role) = env.var(ROLE) {

@@ -208,6 +208,39 @@ fn certificates() {
     assert_eq!(failure.to_string(), "/no/such/bundle: entity not found");
 }
 
+/// What `openssl req -x509` makes is an authority's certificate and a server's
+/// at once: named as it stands it is taken, as by Go.
+#[test]
+fn a_certificate_that_signed_itself() {
+    let ask = |server: &str, named: &str| {
+        let fake = https(server, false, |_| Reply::json(200, "hello"));
+        let named = certificate(&format!("{named}.pem")).display().to_string();
+        let client = Client::new(&env(&[("SSL_CERT_FILE", &named)]));
+        match client.send(&Request::get(fake.url())) {
+            Ok(_) => "hello".to_owned(),
+            Err(failure) => failure.to_string().rsplit_once(": ").unwrap().1.to_owned(),
+        }
+    };
+    assert_eq!(ask("self", "self"), "hello");
+    assert_eq!(
+        ask("self-elsewhere", "self-elsewhere"),
+        "its certificate is for another name"
+    );
+    assert_eq!(
+        ask("self-expired", "self-expired"),
+        "its certificate has expired, or this machine's clock is wrong"
+    );
+    // Another's that looks the same is not.
+    assert_eq!(
+        ask("self", "self-expired"),
+        "nobody whom we trust has signed its certificate"
+    );
+    assert_eq!(
+        ask("self", "ca"),
+        "nobody whom we trust has signed its certificate"
+    );
+}
+
 #[test]
 fn a_client_certificate() {
     let server = https("server", true, |_| Reply::json(200, "hello"));
@@ -287,7 +320,7 @@ fn what_cannot_be_sent() {
     let request = Request::get(fake.url()).with_header("x-vault-token", "a\r\nx-other: b");
     assert_eq!(
         *client().send(&request).unwrap_err().cause(),
-        Cause::NotAHeader
+        Cause::NotAHeader("x-vault-token".into())
     );
     assert_eq!(fake.connections(), 0);
 }

@@ -84,7 +84,7 @@ impl AgentKeys {
                             return Some(secret);
                         }
                     }
-                    Ok(None) => {}
+                    Ok(None) => trouble = Trouble::Vain,
                     Err(why @ (Trouble::Missing | Trouble::Dead | Trouble::Protocol)) => {
                         self.note(unusable(&why));
                         return None;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -10,9 +10,8 @@ use sops_core::{
     keys::{Found, Location, Place, Secret},
     shown::printable,
 };
-use zeroize::Zeroizing;
 
-use super::{Attempt, Passphrase};
+use super::{Attempt, passphrase::PassphraseFile};
 use crate::{
     failure::{Failure, key_name},
     home::read_file,
@@ -42,6 +41,8 @@ struct Unlocking {
     asked: HashSet<Fingerprint>,
     /// Keys that the passphrase file is wrong for.
     wrong: HashSet<Fingerprint>,
+    /// Whether a key was needed that nothing unlocks.
+    needed: bool,
 }
 
 impl KeyFile {
@@ -73,6 +74,20 @@ impl KeyFile {
                 ..Self::nothing(location, passphrase)
             },
         }
+    }
+
+    /// Reads a file of a folder now.
+    pub(crate) fn of_folder(path: &Path, passphrase: Arc<PassphraseFile>) -> Self {
+        let kind = path.metadata().map(|metadata| metadata.file_type());
+        if kind.is_ok_and(|kind| !kind.is_file() && !kind.is_dir()) {
+            let location = Location::File {
+                variable: None,
+                path: printable(&path.to_string_lossy()),
+            };
+            let why = "not a plain file".into();
+            return Self::not_there(location, Found::Unusable { why });
+        }
+        Self::read(None, path, passphrase)
     }
 
     /// A place with nothing in it.
@@ -134,6 +149,17 @@ impl KeyFile {
                     }
                     _ => self.passphrase.get(),
                 };
+                if let Some(unlocking) = &mut unlocking
+                    && passphrase.is_none()
+                {
+                    unlocking.needed = true;
+                    if self.passphrase.is_set() {
+                        attempt
+                            .failures
+                            .add(Failure::PassphraseFile { name: name() });
+                        continue;
+                    }
+                }
                 let passphrase = passphrase.as_ref().map(|p| p.as_slice());
                 match attempt.try_key(key, wrapped, passphrase, name) {
                     Ok(None) => {}
@@ -180,11 +206,15 @@ impl KeyFile {
             }
         }
         let locked = self.keys.keys.iter().all(|key| !key.is_open());
-        let wrong = locked && !self.unlocking().wrong.is_empty();
-        match (locked, wrong, self.passphrase.is_set()) {
-            (true, true, _) => Found::WrongPassphrase,
-            (true, false, false) => Found::Locked,
-            _ => Found::identities(primaries),
+        if !locked {
+            return Found::identities(primaries);
+        }
+        let unlocking = self.unlocking();
+        match (unlocking.wrong.is_empty(), unlocking.needed) {
+            (false, _) => Found::WrongPassphrase,
+            (true, true) => Found::NeedsPassphrase,
+            (true, false) if self.passphrase.is_set() => Found::identities(primaries),
+            (true, false) => Found::Locked,
         }
     }
 }
@@ -201,69 +231,4 @@ fn trouble(keys: &PrivateKeys, bytes: &[u8]) -> Option<Found> {
         (0, 0) => "no private key for decryption in it",
     };
     Some(Found::Unusable { why: why.into() })
-}
-
-/// The file that holds the passphrase of the key files, read when it is first
-/// needed.
-#[derive(Default)]
-pub(crate) struct PassphraseFile {
-    place: Option<(Option<&'static str>, PathBuf)>,
-    read: Mutex<Option<Result<Zeroizing<Vec<u8>>, Found>>>,
-}
-
-impl PassphraseFile {
-    /// A file at a path.
-    pub(crate) fn new(variable: Option<&'static str>, path: PathBuf) -> Self {
-        PassphraseFile {
-            place: Some((variable, path)),
-            read: Mutex::default(),
-        }
-    }
-
-    fn is_set(&self) -> bool {
-        self.place.is_some()
-    }
-
-    fn get(&self) -> Passphrase {
-        let (_, path) = self.place.as_ref()?;
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = read.get_or_insert_with(|| {
-            let file = read_file(path, limits::PASSPHRASE);
-            let file = file.map_err(|error| Found::from_io(&error, path))?;
-            // What `echo` and editors put at the end is no part of it.
-            let text = file.strip_suffix(b"\n").unwrap_or(&file);
-            let text = text.strip_suffix(b"\r").unwrap_or(text);
-            if text.is_empty() {
-                return Err(Found::Unusable {
-                    why: "no passphrase in it".into(),
-                });
-            }
-            Ok(Zeroizing::new(text.to_vec()))
-        });
-        read.as_ref().ok().cloned()
-    }
-
-    fn forget(&self) {
-        *self.read.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    /// The place, where one was named.
-    pub(crate) fn place(&self) -> Option<Place> {
-        let (variable, path) = self.place.as_ref()?;
-        let location = Location::File {
-            variable: variable.map(Into::into),
-            path: printable(&path.to_string_lossy()),
-        };
-        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = match &*read {
-            None => Found::Usable {
-                what: "a passphrase; not needed".into(),
-            },
-            Some(Ok(_)) => Found::Usable {
-                what: "a passphrase".into(),
-            },
-            Some(Err(found)) => found.clone(),
-        };
-        Some(Place::new(location, found))
-    }
 }

@@ -10,7 +10,7 @@ use sops_core::{
     shown::printable,
 };
 
-use super::Attempt;
+use super::{Attempt, passphrase::PassphraseFile};
 use crate::{
     failure::{Failure, key_name},
     home::{Candidate, Home, Refusal as HomeRefusal},
@@ -23,6 +23,7 @@ use crate::{
 /// The private keys that lie in a home.
 pub(crate) struct HomeKeys {
     home: Arc<Home>,
+    passphrase: Arc<PassphraseFile>,
     state: Mutex<State>,
     /// Whoever asks a person does so alone: others wait for what comes of it.
     asking: Mutex<()>,
@@ -34,18 +35,25 @@ struct State {
     keys: HashMap<Keygrip, Arc<PrivateKey>>,
     /// Keys whose passphrase was asked for in vain.
     asked: HashSet<Keygrip>,
+    /// Keys that the passphrase file is wrong for.
+    wrong: HashSet<Keygrip>,
     /// What was found: the worst of it is shown.
     tried: bool,
     locked: Vec<String>,
     opened: Vec<String>,
+    /// Keys that a message names and that did not open it.
+    vain: Vec<String>,
+    /// The kind of a key that this crate cannot do.
+    unsupported: Option<String>,
     unreadable: Option<Found>,
 }
 
 impl HomeKeys {
-    /// The keys of a home.
-    pub(crate) fn new(home: Arc<Home>) -> Self {
+    /// The keys of a home, and what unlocks them without asking.
+    pub(crate) fn new(home: Arc<Home>, passphrase: Arc<PassphraseFile>) -> Self {
         HomeKeys {
             home,
+            passphrase,
             state: Mutex::default(),
             asking: Mutex::default(),
         }
@@ -53,6 +61,12 @@ impl HomeKeys {
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a key that was needed takes a passphrase.
+    pub(crate) fn has_locked(&self) -> bool {
+        let state = self.state();
+        !state.locked.is_empty() || !state.wrong.is_empty()
     }
 
     /// Opens a message.
@@ -90,9 +104,9 @@ impl HomeKeys {
                 .ring
                 .packet(candidate.member)
                 .and_then(|key| key.unsupported());
-            attempt
-                .failures
-                .add(Failure::Kind(kind.unwrap_or_default()));
+            let kind = kind.unwrap_or_default();
+            self.state().unsupported = Some(kind.clone());
+            attempt.failures.add(Failure::Kind(kind));
             return None;
         };
         let asking = || self.asking.lock().unwrap_or_else(PoisonError::into_inner);
@@ -113,14 +127,23 @@ impl HomeKeys {
                             state.locked.push(name.clone());
                         }
                     }
-                    attempt.failures.add(Failure::Key { name, refusal });
+                    attempt.failures.add(match refusal {
+                        Refusal::Locked if self.passphrase.is_set() => {
+                            Failure::PassphraseFile { name }
+                        }
+                        refusal => Failure::Key { name, refusal },
+                    });
                     return None;
                 }
             },
         };
         let name = || key_name(fingerprint, user);
-        let opened = attempt.try_key(&key, wrapped, None, name).ok().flatten()?;
+        let tried = attempt.try_key(&key, wrapped, None, name);
         let mut state = self.state();
+        if matches!(tried, Err(Refusal::Mismatch)) && !wrapped.is_anonymous() {
+            state.vain.push(name());
+        }
+        let opened = tried.ok().flatten()?;
         let primary = key.primary.to_string();
         if !state.opened.contains(&primary) {
             state.opened.push(primary);
@@ -139,22 +162,40 @@ impl HomeKeys {
             Ok(Some(file)) => file,
             Ok(None) => return Ok(None),
             Err(error) => {
-                self.state().unreadable = Some(Found::from_io(&error, self.home.path()));
-                return Ok(None);
+                let path = self.home.agent_key_path(keygrip);
+                let found = Found::from_io(&error, &path);
+                let name = path.strip_prefix(self.home.path()).unwrap_or(&path);
+                let why = format!("{}: {found}", printable(&name.to_string_lossy()));
+                self.state().unreadable = Some(Found::Unusable { why });
+                return Err(Refusal::Unreadable);
             }
         };
         let passphrase = match (file.is_locked(), attempt.ask) {
             (false, true) => return Ok(None),
             (false, false) => None,
-            (true, false) => return Err(Refusal::Locked),
+            (true, false) if self.state().wrong.contains(keygrip) => {
+                return Err(Refusal::WrongPassphrase);
+            }
+            (true, false) => match self.passphrase.get() {
+                None => return Err(Refusal::Locked),
+                given => given,
+            },
             (true, true) => match self.ask(attempt, candidate, keygrip) {
                 None => return Err(Refusal::Locked),
                 given => given,
             },
         };
         let passphrase = passphrase.as_ref().map(|p| p.as_slice());
-        let key = candidate.private_key(&file, passphrase).map_err(refusal)?;
-        Ok(Some(key))
+        match candidate.private_key(&file, passphrase).map_err(refusal) {
+            Ok(key) => Ok(Some(key)),
+            Err(Refusal::WrongPassphrase) => {
+                if !attempt.ask {
+                    self.state().wrong.insert(*keygrip);
+                }
+                Err(Refusal::WrongPassphrase)
+            }
+            Err(refusal) => Err(refusal),
+        }
     }
 
     /// Asks for a passphrase, once for each key.
@@ -174,6 +215,7 @@ impl HomeKeys {
     /// Forgets what was read and what was asked.
     pub(crate) fn forget_failures(&self) {
         self.home.forget();
+        self.passphrase.forget();
         *self.state() = State::default();
     }
 
@@ -244,6 +286,19 @@ impl HomeKeys {
         if let [key, ..] = state.locked.as_slice() {
             return Found::Unusable {
                 why: format!("the private key of {key} takes a passphrase"),
+            };
+        }
+        if !state.wrong.is_empty() {
+            return Found::WrongPassphrase;
+        }
+        if let [key, ..] = state.vain.as_slice() {
+            return Found::Unusable {
+                why: format!("the private key of {key} does not open what was made for it"),
+            };
+        }
+        if let Some(kind) = &state.unsupported {
+            return Found::Unusable {
+                why: format!("the key for this file is of {kind}, which is not supported"),
             };
         }
         let public = rings

@@ -5,7 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use sops_core::keys::{Found, Location, Place, Secret};
 
 use super::Attempt;
-use crate::gpg::{Gpg, Trouble};
+use crate::{
+    gpg::{Gpg, Trouble},
+    message::Message,
+};
 
 /// The gpg program, if it is there and may be run.
 pub(crate) struct Program {
@@ -39,8 +42,15 @@ impl Program {
         });
     }
 
-    /// Opens a message.
+    /// Opens a message. One that a passphrase opens, too, gpg does not get: it
+    /// would ask whoever sits here for one, in a stranger's name.
     pub(crate) fn open(&self, attempt: &mut Attempt<'_>) -> Option<Secret> {
+        if Message::is_for_passphrase(attempt.armored) {
+            self.note(Found::Unusable {
+                why: "not run for a message that takes a passphrase".into(),
+            });
+            return None;
+        }
         match self.gpg.as_ref().ok()?.decrypt(attempt.armored) {
             Ok(data) => {
                 self.note(Found::Usable {

@@ -154,7 +154,38 @@ fn keys_that_are_refused() {
     ];
     gnupg.gpg(&add, b"");
     let pgp = home(gnupg.path());
-    assert_eq!(wrap(&pgp, &subkey).unwrap_err().name(), Some("expired"));
+    let error = wrap(&pgp, &subkey).unwrap_err();
+    assert_eq!(error.name(), Some("subkey-expired"));
+    assert!(error.advice().unwrap().contains("'*'"), "{error}");
+}
+
+/// Anybody may bind somebody else's primary key to a certificate of their own,
+/// and stand in front.
+#[test]
+fn whose_primary_key_it_is_is_meant() {
+    use crate::packet::{Packets, tag, write};
+    let (Some(ours), Some(theirs)) = (Gnupg::new(), Gnupg::new()) else {
+        return;
+    };
+    let (_, lines) = ALGORITHMS[1];
+    let (me, they) = (
+        ours.generate(&format!("{lines}\nName-Real: me"), ""),
+        theirs.generate(&format!("{lines}\nName-Real: they"), ""),
+    );
+    let (mine, other) = (
+        ours.gpg(&["--export", &me], b""),
+        theirs.gpg(&["--export", &they], b""),
+    );
+    // Theirs, with my primary key as one of its subkeys.
+    let mut claims = other.clone();
+    let primary = Packets::new(&mine).next().unwrap().unwrap();
+    write(tag::PUBLIC_SUBKEY, &primary.body, &mut claims);
+    for both in [[claims.clone(), mine.clone()], [mine, claims]] {
+        let pgp = file(&both.concat());
+        let enc = wrap(&pgp, &me).unwrap();
+        let key = ours.gpg(&["--export-secret-keys", &me], b"");
+        assert_eq!(at_hand(&file(&key), &enc).as_deref(), Ok(SECRET));
+    }
 }
 
 /// A key whose parts are not bound to each other by signatures.
