@@ -334,7 +334,7 @@ impl Target {
             assert!(!place.to_string().contains(PLANTED));
         }
         let retry = if last.is_transient() { " [retry]" } else { "" };
-        let advice = last.advice().unwrap_or("-");
+        let advice = last.advice().expect("something that a person can do");
         let asked = world.server.map_or_else(String::new, |server| {
             let got = server.got();
             let asked = got.iter().filter(|got| (self.is_asked)(got)).count();

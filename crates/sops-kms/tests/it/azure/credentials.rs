@@ -24,7 +24,7 @@ fn with_a_certificate() {
             // `openssl x509 -outform DER | openssl dgst -sha256 -binary`, in base64url.
             assert_eq!(
                 header["x5t#S256"],
-                include_str!("../../../../testdata/clouds/rsa.x5t").trim()
+                include_str!("../../../../../testdata/clouds/rsa.x5t").trim()
             );
             let pem = std::fs::read_to_string(cloud("rsa.crt")).unwrap();
             let der: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
