@@ -135,7 +135,7 @@ const HUAWEI: &[(&str, &str)] = &[
 const TARGETS: [Target; 11] = [
     Target {
         name: "aws",
-        is_asked: |got| got.header("x-amz-target") != "",
+        is_asked: |got| !got.header("x-amz-target").is_empty(),
         good: aws_cloud,
         key: aws,
         service: |env| Box::new(AwsKms::new(env)),
@@ -144,7 +144,7 @@ const TARGETS: [Target; 11] = [
     },
     Target {
         name: "aws_role",
-        is_asked: |got| got.header("x-amz-target") == "",
+        is_asked: |got| got.header("x-amz-target").is_empty(),
         good: aws_cloud,
         key: aws_role,
         service: |env| Box::new(AwsKms::new(env)),
@@ -216,7 +216,7 @@ const TARGETS: [Target; 11] = [
     },
     Target {
         name: "azure",
-        is_asked: |got| !is_token(got) && got.header("authorization") != "",
+        is_asked: |got| !is_token(got) && !got.header("authorization").is_empty(),
         good: azure_cloud,
         key: azure,
         service: |env| Box::new(AzureKeyVault::new(env)),
