@@ -167,7 +167,7 @@ fn files_of_real_sops_for_aws_and_vault() {
         (
             "VAULT_TOKEN",
             "s.planted",
-            "does not know the token of VAULT_TOKEN",
+            "the token of VAULT_TOKEN is not allowed",
         ),
     ] {
         let mut vars = in_argo_cd.clone();

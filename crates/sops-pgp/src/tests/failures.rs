@@ -73,7 +73,9 @@ fn the_passphrase_file_serves_the_home_too() {
     let (text, nowhere) = (gnupg_home.file("passphrase"), Path::new(""));
     let with = |passphrase: Option<&str>| {
         let _ = fs::remove_file(&text);
-        passphrase.map(|passphrase| fs::write(&text, passphrase).unwrap());
+        if let Some(passphrase) = passphrase {
+            fs::write(&text, passphrase).unwrap();
+        }
         let pairs = [
             ("GNUPGHOME", gnupg_home.path()),
             ("PATH", nowhere),
