@@ -159,8 +159,7 @@ impl Age {
             self.add(nothing(Found::NoKeyFiles));
         }
         for name in names {
-            let kind = Kind::Age(Words::One);
-            self.add(Source::file(None, &path.join(name), kind, &self.callbacks));
+            self.add(Source::listed(&path.join(name), &self.callbacks));
         }
     }
 

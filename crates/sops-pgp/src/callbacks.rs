@@ -55,7 +55,8 @@ impl Callbacks {
 
     /// Runs the gpg program where nothing else will do: `gpg -d`, and
     /// `gpg --encrypt` for keys whose public half was not found, as sops does.
-    /// gpg may ask for a passphrase in its own way.
+    /// With a [`prompt`](Self::prompt) gpg may ask for a passphrase in its own
+    /// way; without one it is told to ask nobody.
     #[must_use]
     pub fn run_gpg(mut self) -> Self {
         self.programs = true;

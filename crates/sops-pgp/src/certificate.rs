@@ -64,6 +64,16 @@ impl fmt::Display for Unfit {
     }
 }
 
+impl Unfit {
+    fn of_subkey(self) -> Self {
+        match self {
+            Unfit::Revoked => Unfit::SubkeyRevoked,
+            Unfit::Expired => Unfit::SubkeyExpired,
+            why => why,
+        }
+    }
+}
+
 /// A key to encrypt for.
 pub(crate) struct EncryptionKey {
     /// The key itself.
@@ -83,7 +93,10 @@ pub(crate) enum PublicHalf {
 /// The key to encrypt for, of one that was found in a ring.
 ///
 /// As in GnuPG: the newest subkey for encryption, else the primary key; only
-/// with `!`, the very key that was named.
+/// with `!`, the very key that was named. Other than there, a subkey that is
+/// named is taken itself: anybody may bind somebody else's subkey to a
+/// certificate of their own, and a newer one beside it. One for signing cannot
+/// be taken so: it answers with a signature of its own.
 ///
 /// # Errors
 ///
@@ -107,6 +120,19 @@ impl Certificate {
         let own = self.own_signatures(now)?;
         let cipher = cipher(&own);
         let primary = fingerprint_of(&self.primary);
+        if !wanted.names(&primary)
+            && let Some(subkey) = self.named(wanted)
+        {
+            match self.check(subkey, now) {
+                Ok(key) => {
+                    let half = PublicHalf::Subkey(key.clone());
+                    return Ok(EncryptionKey { half, cipher });
+                }
+                Err(Unfit::NoEncryption) if self.answers(subkey, now) => {}
+                Err(Unfit::NoEncryption) => return Err(Unfit::Unbound),
+                Err(why) => return Err(why.of_subkey()),
+            }
+        }
         let mut unfit = Unfit::NoEncryption;
         let mut subkeys: Vec<&Subkey> = self
             .subkeys
@@ -126,11 +152,7 @@ impl Certificate {
                 // the newest cannot be done here.
                 Err(why @ Unfit::Unsupported(_)) => return Err(why),
                 Err(why) if unfit == Unfit::NoEncryption => {
-                    unfit = match why {
-                        Unfit::Revoked => Unfit::SubkeyRevoked,
-                        Unfit::Expired => Unfit::SubkeyExpired,
-                        why => why,
-                    };
+                    unfit = why.of_subkey();
                 }
                 Err(_) => {}
             }
@@ -197,6 +219,26 @@ impl Certificate {
         let expiry = own.iter().find_map(|s| s.key_expiration_time());
         check_time(key, expiry.map(seconds), now)?;
         Ok(own)
+    }
+
+    /// The subkey that is named without `!`.
+    fn named(&self, wanted: &Wanted) -> Option<&Subkey> {
+        let mut subkeys = self.subkeys.iter();
+        subkeys.find(|subkey| !wanted.is_exact() && wanted.names(&subkey.fingerprint))
+    }
+
+    /// Whether a subkey for signing says itself that it belongs to this primary
+    /// key (§5.2.1.9).
+    fn answers(&self, subkey: &Subkey, now: u64) -> bool {
+        let Some(key) = &subkey.key else {
+            return false;
+        };
+        let bindings = subkey.signatures.iter();
+        bindings
+            .filter(|s| s.typ() == Some(Kind::SubkeyBinding) && is_current(s, now))
+            .filter(|s| s.verify_subkey_binding(&self.primary, key).is_ok())
+            .filter_map(|s| s.embedded_signature())
+            .any(|s| is_sound(s) && s.verify_primary_key_binding(key, &self.primary).is_ok())
     }
 
     fn check<'s>(&self, subkey: &'s Subkey, now: u64) -> Result<&'s PublicSubkey, Unfit> {

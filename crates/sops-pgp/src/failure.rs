@@ -8,6 +8,18 @@ use crate::{
     private::Refusal,
 };
 
+/// What of the environment was read: advice names nothing else.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) enum Reads {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The passphrase of keys in folders, which are the caller's to choose.
+    Passphrase,
+    /// All variables of this project, GnuPG and sops.
+    All,
+}
+
 /// The most telling of several failures.
 #[derive(Default)]
 pub(crate) struct Failures {
@@ -82,12 +94,12 @@ impl Failures {
 
     /// The error for a report. `recipients` are those of the message that are
     /// known by name, or their ids.
-    pub(crate) fn into_error(self, recipients: &[String], advise_variables: bool) -> KeyError {
+    pub(crate) fn into_error(self, recipients: &[String], reads: Reads) -> KeyError {
         match self.worst.map(|(_, failure)| failure) {
-            None => missing(recipients, advise_variables),
-            Some(Failure::Message(flaw)) => of_message(&flaw, advise_variables),
+            None => missing(recipients, reads),
+            Some(Failure::Message(flaw)) => of_message(&flaw, reads),
             Some(Failure::Kind(what)) => {
-                of_message(&Flaw::Unsupported(what), advise_variables).named("key-kind")
+                of_message(&Flaw::Unsupported(what), reads).named("key-kind")
             }
             Some(Failure::Mismatch { name }) => KeyError::new(
                 Reason::Damaged,
@@ -102,7 +114,7 @@ impl Failures {
                 ),
             )
             .named("passphrase-file")
-            .advise(if advise_variables {
+            .advise(if reads > Reads::Nothing {
                 "mend the file that KSOPS_PGP_PASSPHRASE_FILE names: it holds the passphrase, and \
                  nothing else"
             } else {
@@ -116,14 +128,14 @@ impl Failures {
             .advise(
                 "encrypt the file anew, without `--throw-keyids`, for the keys that are to open it",
             ),
-            Some(Failure::Key { name, refusal }) => of_key(&name, &refusal, advise_variables),
+            Some(Failure::Key { name, refusal }) => of_key(&name, &refusal, reads),
         }
     }
 }
 
 /// What is wrong with a message, so that nobody can open it or this crate
 /// cannot.
-pub(crate) fn of_message(flaw: &Flaw, advise_variables: bool) -> KeyError {
+pub(crate) fn of_message(flaw: &Flaw, reads: Reads) -> KeyError {
     let (reason, name) = match flaw {
         Flaw::Unsupported(_) => (Reason::Unsupported, "message-kind"),
         Flaw::ForPassphrase => (Reason::Unsupported, "passphrase"),
@@ -141,7 +153,7 @@ pub(crate) fn of_message(flaw: &Flaw, advise_variables: bool) -> KeyError {
             "encrypt the file anew for a key: what is encrypted for a passphrase, nobody is asked \
              for",
         ),
-        _ if advise_variables => error.advise(
+        _ if reads == Reads::All => error.advise(
             "run this where gpg is installed (SOPS_GPG_EXEC names it), or encrypt the file anew \
              for a key of RSA, Curve25519 or NIST",
         ),
@@ -152,7 +164,7 @@ pub(crate) fn of_message(flaw: &Flaw, advise_variables: bool) -> KeyError {
 /// Advice for what nobody can open any more.
 const RESTORE: &str = "restore the file's `sops` block from version control";
 
-fn missing(recipients: &[String], advise_variables: bool) -> KeyError {
+fn missing(recipients: &[String], reads: Reads) -> KeyError {
     let who = match recipients {
         [] => "a recipient that the message hides".into(),
         [one] => one.clone(),
@@ -160,17 +172,20 @@ fn missing(recipients: &[String], advise_variables: bool) -> KeyError {
         [one, rest @ ..] => format!("{one} or one of {} others", rest.len()),
     };
     let error = KeyError::new(Reason::NotOurs, format!("no private key of {who}"));
-    error.named("no-private-key").advise(if advise_variables {
-        format!(
+    error.named("no-private-key").advise(match reads {
+        Reads::All => format!(
             "give the private key of {who}: `gpg --armor --export-secret-keys` writes it, and \
              KSOPS_PGP_KEY_FILE names its file"
-        )
-    } else {
-        format!("give the private key of {who}")
+        ),
+        Reads::Passphrase => format!(
+            "put the private key of {who} into the folder of keys as NAME.asc: \
+             `gpg --armor --export-secret-keys` writes it"
+        ),
+        Reads::Nothing => format!("give the private key of {who}"),
     })
 }
 
-fn of_key(name: &str, refusal: &Refusal, advise_variables: bool) -> KeyError {
+fn of_key(name: &str, refusal: &Refusal, reads: Reads) -> KeyError {
     let error =
         |reason, text: String, short: &'static str| KeyError::new(reason, text).named(short);
     match refusal {
@@ -180,7 +195,7 @@ fn of_key(name: &str, refusal: &Refusal, advise_variables: bool) -> KeyError {
                 format!("the private key of {name} takes a passphrase"),
                 "passphrase-needed",
             );
-            error.advise(if advise_variables {
+            error.advise(if reads > Reads::Nothing {
                 "put the passphrase into a file and name that in KSOPS_PGP_PASSPHRASE_FILE, or \
                  take the passphrase off the key"
             } else {

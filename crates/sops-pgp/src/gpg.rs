@@ -48,13 +48,21 @@ impl Gpg {
         Gpg { program, home }
     }
 
-    /// What an armored message holds.
+    /// What an armored message holds. As sops, `gpg -d`; where nobody may be
+    /// asked, its agent is told so.
     ///
     /// # Errors
     ///
     /// Why not.
-    pub(crate) fn decrypt(&self, armored: &str) -> Result<Zeroizing<Vec<u8>>, Trouble> {
-        self.run(&["-d"], armored.as_bytes())
+    pub(crate) fn decrypt(
+        &self,
+        armored: &str,
+        may_ask: bool,
+    ) -> Result<Zeroizing<Vec<u8>>, Trouble> {
+        let silent = ["--batch", "--no-tty", "--pinentry-mode", "error"];
+        let mut args = if may_ask { Vec::new() } else { silent.to_vec() };
+        args.push("-d");
+        self.run(&args, armored.as_bytes())
     }
 
     /// An armored message for a recipient as it was typed.

@@ -23,7 +23,7 @@ use sops_core::{
 use crate::{
     agent,
     callbacks::Callbacks,
-    failure::{Failure, Failures, key_name, of_message, recipient_id},
+    failure::{Failure, Failures, Reads, key_name, of_message, recipient_id},
     flaw::{Flaw, algorithm_name},
     gpg::{self, Gpg},
     home::Home,
@@ -82,7 +82,8 @@ pub struct Pgp {
     work: Work,
     /// Whether a key was asked for: until then, places are of no interest.
     asked: AtomicBool,
-    pub(crate) names_variables: bool,
+    /// What of the environment counts: advice names nothing else.
+    pub(crate) reads: Reads,
 }
 
 enum Source {
@@ -263,10 +264,10 @@ impl Pgp {
     }
 
     /// The first answer that a key ring gives.
-    fn with_rings<T>(&self, ask: impl Fn(&Ring) -> Option<T>) -> Option<T> {
+    fn with_rings<T>(&self, mut ask: impl FnMut(&Ring) -> Option<T>) -> Option<T> {
         self.sources.iter().find_map(|source| match source {
             Source::File(file) => ask(&file.public),
-            Source::Home(_, home) => home.rings().public.iter().find_map(&ask),
+            Source::Home(_, home) => home.rings().public.iter().find_map(&mut ask),
             Source::Agent(_) | Source::Program(_) => None,
         })
     }
@@ -308,7 +309,7 @@ impl KeyService for Pgp {
             Ok(message) => Some(message),
             // gpg may be able to do what is not supported here.
             Err(Flaw::Unsupported(_)) if effort == Effort::Command => None,
-            Err(flaw) => return Err(of_message(flaw, self.names_variables)),
+            Err(flaw) => return Err(of_message(flaw, self.reads)),
         };
         let mut attempt = Attempt {
             armored: key.enc(),
@@ -334,9 +335,7 @@ impl KeyService for Pgp {
         opened.ok_or_else(|| {
             let recipients = message.map(|message| self.recipients(message, fingerprint));
             let recipients = recipients.unwrap_or_default();
-            attempt
-                .failures
-                .into_error(&recipients, self.names_variables)
+            attempt.failures.into_error(&recipients, self.reads)
         })
     }
 

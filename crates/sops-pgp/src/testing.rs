@@ -1,9 +1,14 @@
 //! GnuPG for tests: homes of their own, keys made on the spot.
 
 use std::{
+    collections::HashMap,
+    ffi::OsString,
+    fs,
     io::Write,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::{Arc, LazyLock, Mutex, OnceLock},
 };
 
 use tempfile::TempDir;
@@ -29,7 +34,24 @@ impl Gnupg {
             .prefix("g")
             .tempdir_in("/tmp")
             .unwrap();
-        Some(Gnupg { dir })
+        let gnupg = Gnupg { dir };
+        // gpg-agent would take a tenth of a second for each passphrase, and
+        // so would whoever unlocks its keys: many times here.
+        gnupg.configure("s2k-count 65536");
+        Some(gnupg)
+    }
+
+    /// Adds a line to the configuration of the agent, before it starts.
+    pub(crate) fn configure(&self, line: &str) {
+        let path = self.file("gpg-agent.conf");
+        let before = fs::read_to_string(&path).unwrap_or_default();
+        fs::write(path, format!("{before}{line}\n")).unwrap();
+    }
+
+    /// The agent as it is where nobody configured it.
+    pub(crate) fn unconfigured(self) -> Self {
+        fs::remove_file(self.file("gpg-agent.conf")).unwrap();
+        self
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -60,9 +82,26 @@ impl Gnupg {
         output.stdout
     }
 
-    /// Makes a key from the lines of a parameter file; gives the fingerprint
-    /// of the primary key.
+    /// A key from the lines of a parameter file; gives the fingerprint of the
+    /// primary key. It is made once: what asks for the same gets a copy.
     pub(crate) fn generate(&self, lines: &str, passphrase: &str) -> String {
+        static ALL: LazyLock<Mutex<HashMap<String, Arc<OnceLock<Made>>>>> =
+            LazyLock::new(Mutex::default);
+        let asked = format!("{lines}\n{passphrase}");
+        let made = Arc::clone(ALL.lock().unwrap().entry(asked).or_default());
+        let made = made.get_or_init(|| Made::new(lines, passphrase));
+        self.gpg(&["--import"], &made.public);
+        let keys = self.file("private-keys-v1.d");
+        let mut dir = fs::DirBuilder::new();
+        dir.recursive(true).mode(0o700).create(&keys).unwrap();
+        for (name, content) in &made.private {
+            fs::write(keys.join(name), content).unwrap();
+        }
+        made.fingerprint.clone()
+    }
+
+    /// Makes a key that is nobody else's, by the agent of this home.
+    pub(crate) fn generate_here(&self, lines: &str, passphrase: &str) -> String {
         let protection = if passphrase.is_empty() {
             "%no-protection".into()
         } else {
@@ -170,6 +209,29 @@ impl Gnupg {
                 break;
             }
             std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+}
+
+/// A key, as it lies in a home.
+struct Made {
+    fingerprint: String,
+    public: Vec<u8>,
+    private: Vec<(OsString, Vec<u8>)>,
+}
+
+impl Made {
+    fn new(lines: &str, passphrase: &str) -> Self {
+        let home = Gnupg::new().unwrap();
+        let fingerprint = home.generate_here(lines, passphrase);
+        let files = fs::read_dir(home.file("private-keys-v1.d")).unwrap();
+        let files = files.map(Result::unwrap);
+        Made {
+            public: home.gpg(&["--export"], b""),
+            private: files
+                .map(|file| (file.file_name(), fs::read(file.path()).unwrap()))
+                .collect(),
+            fingerprint,
         }
     }
 }

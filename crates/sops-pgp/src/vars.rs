@@ -9,6 +9,7 @@ use std::{
 use sops_core::keys::{Found, Location};
 
 use crate::{
+    failure::Reads,
     home::Home,
     service::{Pgp, sockets},
     source::{file::KeyFile, passphrase::PassphraseFile},
@@ -32,6 +33,7 @@ impl Pgp {
     /// afterwards. `lookup` gives the value of an environment variable.
     pub fn add_key_vars(&mut self, lookup: impl Fn(&str) -> Option<OsString>) {
         self.add_passphrase_var(&lookup);
+        self.reads = Reads::All;
         let file = match lookup(KEY_FILE) {
             Some(path) => KeyFile::read(Some(KEY_FILE), Path::new(&path), self.passphrase()),
             None => {
@@ -45,7 +47,7 @@ impl Pgp {
     /// Has `KSOPS_PGP_PASSPHRASE_FILE` unlock the keys that are added
     /// afterwards.
     pub fn add_passphrase_var(&mut self, lookup: impl Fn(&str) -> Option<OsString>) {
-        self.names_variables = true;
+        self.reads = self.reads.max(Reads::Passphrase);
         if let Some(path) = set(&lookup, PASSPHRASE_FILE)
             && !self.passphrase().is_at(&path)
         {
@@ -60,6 +62,7 @@ impl Pgp {
     /// `KSOPS_PGP_PASSPHRASE_FILE` unlocks the keys in the home, too.
     pub fn add_gnupg_vars(&mut self, lookup: impl Fn(&str) -> Option<OsString>) {
         self.add_passphrase_var(&lookup);
+        self.reads = Reads::All;
         let own = set(&lookup, HOME);
         let variable = if cfg!(windows) { "APPDATA" } else { "HOME" };
         let below = if cfg!(windows) { "gnupg" } else { ".gnupg" };

@@ -24,10 +24,7 @@ impl Wanted {
             Some(text) => (text, true),
             None => (text.as_str(), false),
         };
-        let text = text
-            .strip_prefix("0x")
-            .or_else(|| text.strip_prefix("0X"))
-            .unwrap_or(text);
+        let text = text.strip_prefix("0x").unwrap_or(text);
         let digits = hex(text.as_bytes())?.to_vec();
         matches!(digits.len(), 8 | 20 | 32).then_some(Wanted { digits, exact })
     }
@@ -38,6 +35,11 @@ impl Wanted {
             8 => fingerprint.key_id() == self.digits,
             _ => fingerprint.as_bytes() == self.digits,
         }
+    }
+
+    /// Whether it names the very key to encrypt for.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.exact
     }
 
     /// Whether a key that belongs together with what it names may be taken:

@@ -94,7 +94,13 @@ impl Access for Own {
 
     fn keys(&self, process: &Process<'_>, callbacks: Callbacks) -> Result<Keys> {
         let set = |name: &str| (process.var)(name).filter(|value| !value.is_empty());
-        let folder = set("KSOPS_KEY_DIR").or_else(|| set("KSOPS_AGE_KEY_DIR"));
+        let (folder, older) = (set("KSOPS_KEY_DIR"), set("KSOPS_AGE_KEY_DIR"));
+        if folder.is_some() && older.is_some() && folder != older {
+            let text =
+                "KSOPS_KEY_DIR and KSOPS_AGE_KEY_DIR, its older name, name different folders";
+            return Err(Error::new(text).advise("unset KSOPS_AGE_KEY_DIR"));
+        }
+        let folder = folder.or(older);
         let folder = folder.map(|folder| process.resolve(folder.as_ref()));
         #[cfg(feature = "pgp")]
         let pgp = {

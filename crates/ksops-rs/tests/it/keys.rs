@@ -489,7 +489,7 @@ fn a_folder_of_keys() {
     ");
     fs::remove_file(keys.join("new.agekey")).unwrap();
     assert_snapshot!(folder.fail(&vars), @"
-    /app/keys: no *.agekey and no *.txt in it
+    /app/keys: no file with keys in it
     put the keys into /app/keys as *.agekey or *.txt
     ");
     fs::remove_dir_all(&keys).unwrap();

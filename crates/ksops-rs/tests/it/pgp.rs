@@ -61,6 +61,8 @@ impl World {
         fs::create_dir(world.path("home")).unwrap();
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         fs::set_permissions(world.path("home"), mode).unwrap();
+        // GnuPG's own choice would take seconds without optimisation.
+        fs::write(world.path("home/gpg-agent.conf"), "s2k-count 65536\n").unwrap();
         let lines = "Key-Type: RSA\nKey-Length: 2048\nSubkey-Type: RSA\nSubkey-Length: 2048\n\
                      Name-Real: me\n%no-protection\n%commit\n";
         let status = world.gpg(
@@ -95,6 +97,12 @@ impl World {
         ok(run(command, b""))
     }
 
+    fn end_agent(&self) {
+        let mut command = Command::new("gpgconf");
+        let command = command.arg("--homedir").arg(self.path("home"));
+        let _ = command.args(["--kill", "gpg-agent"]).output();
+    }
+
     /// A generator of one file, and how the plugin renders it with this
     /// environment and no other.
     fn render(&self, enc: &[u8], vars: &[(&str, &Path)]) -> Output {
@@ -112,9 +120,7 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        let mut command = Command::new("gpgconf");
-        let command = command.arg("--homedir").arg(self.path("home"));
-        let _ = command.args(["--kill", "gpg-agent"]).output();
+        self.end_agent();
     }
 }
 
@@ -268,6 +274,27 @@ fn every_algorithm_each_way() {
         let opened = world.sops(&["decrypt", ours.to_str().unwrap()]);
         let opened = String::from_utf8(opened).unwrap();
         assert!(opened.contains("password: hunter2"), "{name}: {opened}");
+
+        // The same key behind a passphrase.
+        let behind = ["--pinentry-mode", "loopback", "--passphrase", "pw"];
+        world.gpg(&[&behind[..], &["--passwd", fingerprint]].concat(), b"");
+        let export = [&behind[..], &["--export-secret-keys", fingerprint]].concat();
+        fs::write(&key, world.gpg(&export, b"")).unwrap();
+        let passphrase = world.path("passphrase");
+        fs::write(&passphrase, "pw\n").unwrap();
+        for place in [("KSOPS_PGP_KEY_FILE", &*key), ("GNUPGHOME", &*home)] {
+            // A socket that nobody listens at, which is what agents leave.
+            world.end_agent();
+            let _ = fs::remove_file(home.join("S.gpg-agent"));
+            drop(std::os::unix::net::UnixListener::bind(home.join("S.gpg-agent")).unwrap());
+            let vars = [place, ("PATH", nowhere)];
+            let output = world.render(&enc, &vars);
+            assert!(!output.status.success(), "{name} {place:?}");
+            let unlocked = [&vars[..], &[("KSOPS_PGP_PASSPHRASE_FILE", &passphrase)]].concat();
+            let rendered = String::from_utf8(ok(world.render(&enc, &unlocked))).unwrap();
+            assert!(rendered.contains("password: hunter2"), "{name} {place:?}");
+        }
+        fs::remove_file(home.join("S.gpg-agent")).unwrap();
     }
 }
 

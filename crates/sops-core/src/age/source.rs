@@ -101,6 +101,21 @@ impl Source {
         }
     }
 
+    /// A file of a folder, read now. Nobody named it: of a pipe, nobody knows
+    /// whether there is ever anything to read.
+    pub(super) fn listed(path: &Path, callbacks: &Arc<Callbacks>) -> Self {
+        let kind = path.metadata().map(|metadata| metadata.file_type());
+        if kind.is_ok_and(|kind| !kind.is_file() && !kind.is_dir()) {
+            let location = Location::File {
+                variable: None,
+                path: printable(&path.to_string_lossy()),
+            };
+            let why = "not a plain file".into();
+            return Self::nothing(location, Found::Unusable { why });
+        }
+        Self::file(None, path, Kind::Age(Words::One), callbacks)
+    }
+
     /// A command, run when it is needed.
     pub(super) fn command(
         variable: &'static str,

@@ -70,7 +70,7 @@ impl<State: Keyed> Document<State> {
     }
 
     /// Adds a recipient to a key group, counted from 0. Tells whether it is
-    /// new there; nobody is listed twice.
+    /// new there; nobody is listed twice, and a PGP key not in two spellings.
     ///
     /// With several groups all recipients need a new share: only those of a
     /// group know its own.
@@ -83,9 +83,10 @@ impl<State: Keyed> Document<State> {
     }
 
     /// Removes a recipient from all groups: every entry that reads the same
-    /// ([`Recipient`]'s `Display`), as sops compares them. Returns how many
-    /// there were. A group that is left empty is an error when the document is
-    /// finished.
+    /// ([`Recipient`]'s `Display`), as sops compares them, and of PGP every
+    /// spelling of the same key: lower case, `0x`, `!`, the key id of 16 digits
+    /// for the fingerprint that ends with it. Returns how many there were. A
+    /// group that is left empty is an error when the document is finished.
     pub fn remove_recipient(&mut self, recipient: &Recipient) -> usize {
         self.state_mut().recipients_mut().remove(recipient)
     }

@@ -65,6 +65,55 @@ impl Seat {
     fn is(&self, recipient: &Recipient) -> bool {
         self.recipient.to_string() == recipient.to_string()
     }
+
+    /// Whether it is the same key, of PGP however it is spelled.
+    fn is_key(&self, recipient: &Recipient) -> bool {
+        self.is(recipient) || Spelled::both(&self.recipient, recipient).is_some_and(Spelled::same)
+    }
+
+    /// Whether a recipient that is to go is this one: of PGP a key id names the
+    /// fingerprints that end with it, too, and the other way round.
+    fn is_meant_by(&self, recipient: &Recipient) -> bool {
+        self.is(recipient) || Spelled::both(&self.recipient, recipient).is_some_and(Spelled::meant)
+    }
+}
+
+/// The digits of a PGP key, in upper case, and whether it is to be that very
+/// key (`!`): nobody types a fingerprint in the same way twice
+/// (sops-master-keys §7).
+#[derive(PartialEq, Eq)]
+struct Spelled {
+    digits: String,
+    exact: bool,
+}
+
+impl Spelled {
+    fn of(recipient: &Recipient) -> Option<Self> {
+        let Recipient::Pgp { fingerprint } = recipient else {
+            return None;
+        };
+        let text: String = fingerprint.split_whitespace().collect();
+        let digits = text.strip_suffix('!').unwrap_or(&text);
+        let digits = digits.strip_prefix("0x").unwrap_or(digits);
+        Some(Spelled {
+            digits: digits.to_ascii_uppercase(),
+            exact: text.ends_with('!'),
+        })
+    }
+
+    fn both(one: &Recipient, other: &Recipient) -> Option<(Self, Self)> {
+        Self::of(one).zip(Self::of(other))
+    }
+
+    fn same((one, other): (Self, Self)) -> bool {
+        one == other
+    }
+
+    fn meant((one, other): (Self, Self)) -> bool {
+        let ends = |long: &str, id: &str| id.len() == 16 && long.len() == 40 && long.ends_with(id);
+        let (one, other) = (&*one.digits, &*other.digits);
+        one == other || ends(one, other) || ends(other, one)
+    }
 }
 
 impl From<&WrappedKey> for Seat {
@@ -140,7 +189,7 @@ impl Recipients {
             )
             .advise("choose one of them, or set all groups"));
         };
-        if seats.iter().any(|seat| seat.is(&recipient)) {
+        if seats.iter().any(|seat| seat.is_key(&recipient)) {
             return Ok(false);
         }
         seats.push(Seat::new(recipient));
@@ -156,7 +205,7 @@ impl Recipients {
         let count = |groups: &[Vec<Seat>]| groups.iter().map(Vec::len).sum::<usize>();
         let before = count(&self.groups);
         for group in &mut self.groups {
-            group.retain(|seat| !seat.is(recipient));
+            group.retain(|seat| !seat.is_meant_by(recipient));
         }
         let removed = before - count(&self.groups);
         self.changed |= removed > 0;

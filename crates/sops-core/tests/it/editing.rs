@@ -179,6 +179,47 @@ fn other_recipients_leave_everything_else_as_it_was() {
     insta::assert_snapshot!("updatekeys", diffs);
 }
 
+/// Who types a fingerprint twice types it in two ways; whom it names loses the
+/// access that is to be taken away.
+#[test]
+fn a_pgp_key_however_it_is_spelled() {
+    const KEY: &str = "BA3A264E92A55AF8E505589B966CC7C0D2A557A8";
+    let (format, text) = FORMATS[0];
+    let before = encrypted(text, format);
+    let document = parse(&before, format);
+    let mut document = document.rekey(&keyring(&["age-a.txt"])).unwrap();
+    let mut add = |text: &str| document.add_recipient(0, Recipient::pgp(text)).unwrap();
+    let spelled = [
+        KEY.to_lowercase(),
+        format!("0x{KEY}"),
+        format!("0x{}", KEY.to_lowercase()),
+        format!("{} {}", &KEY[..20], &KEY[20..]),
+    ];
+    assert!(add(KEY));
+    assert!(!spelled.iter().any(|text| add(text)));
+    // The very key is another than whatever belongs to it.
+    let exact = format!("{KEY}!");
+    assert!(add(&exact));
+    let document = parse(&before, format);
+    let mut document = document.rekey(&keyring(&["age-a.txt"])).unwrap();
+    let ids = [
+        KEY[24..].to_owned(),
+        format!("0x{}", KEY[24..].to_lowercase()),
+    ];
+    for text in spelled.iter().chain(&ids).chain([&exact]) {
+        for (listed, removed) in [(text.as_str(), KEY), (KEY, text)] {
+            let listed = Recipient::pgp(listed);
+            assert!(document.add_recipient(0, listed.clone()).unwrap());
+            let others = [&KEY[8..], &KEY[32..], "", "!", "966CC7C0D2A557A9"];
+            for other in others {
+                assert_eq!(document.remove_recipient(&Recipient::pgp(other)), 0);
+            }
+            let removed = document.remove_recipient(&Recipient::pgp(removed));
+            assert_eq!(removed, 1, "{text}");
+        }
+    }
+}
+
 #[test]
 fn a_new_data_key_is_another_for_every_value() {
     let mut diffs = String::new();

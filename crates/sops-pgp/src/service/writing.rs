@@ -9,9 +9,8 @@ use sops_core::{
 
 use super::{Pgp, Source};
 use crate::{
-    certificate::{Unfit, encryption_key},
-    failure::key_name,
-    ring::{Ring, RingKey},
+    certificate::{EncryptionKey, Unfit, encryption_key},
+    failure::{Reads, key_name},
     seal::seal,
     wanted::Wanted,
 };
@@ -30,35 +29,13 @@ impl Pgp {
                 .advise("give the fingerprint that `gpg --list-keys` shows")
         })?;
         let wrapped = |enc: String| WrappedKey::new(to.clone(), enc);
-        let now = SystemTime::now();
-        // Whose primary key it is, is meant: anybody may bind somebody else's
-        // key to a certificate of their own.
-        let is_primary = |key: &RingKey| {
-            let mut members = key.members.iter();
-            members.next().is_some_and(|m| wanted.names(&m.fingerprint))
+        let unfit = match self.public_key(&wanted, SystemTime::now()) {
+            Ok(key) => match seal(&key, secret.as_bytes()) {
+                Ok(enc) => return Ok(wrapped(enc)),
+                Err(_) => Some((shown.clone(), Unfit::Broken)),
+            },
+            Err(why) => why,
         };
-        let find_primary = |ring: &Ring| wanted.find(ring).any(is_primary).then_some(());
-        let as_primary = self.with_rings(find_primary).is_some();
-        let is_meant = |key: &&RingKey| !as_primary || is_primary(key);
-        // The first ring that has a key to encrypt for, else the first that
-        // has the key.
-        let mut unfit: Option<(String, Unfit)> = None;
-        let sealed = self.with_rings(|ring| {
-            wanted.find(ring).filter(is_meant).find_map(|key| {
-                let key = encryption_key(ring, key, &wanted, now).ok()?;
-                seal(&key, secret.as_bytes()).ok()
-            })
-        });
-        if let Some(enc) = sealed {
-            return Ok(wrapped(enc));
-        }
-        let known = self.with_rings(|ring| {
-            let key = wanted.find(ring).find(is_meant)?;
-            let why = encryption_key(ring, key, &wanted, now).err()?;
-            let primary = key.members.first().map(|m| m.fingerprint.clone())?;
-            Some((key_name(&primary, key.user.as_deref()), why))
-        });
-        unfit = known.or(unfit);
         let refused = matches!(
             unfit,
             Some((
@@ -89,13 +66,49 @@ impl Pgp {
             (Some((name, why)), _) => unfit_key(&name, &why),
             (None, Some(trouble)) => {
                 let text = format!("no public key of {shown} was found, and of gpg: {trouble}");
-                missing_key(&shown, text, self.names_variables)
+                missing_key(&shown, text, self.reads)
             }
             (None, None) => {
                 let text = format!("no public key of {shown} was found");
-                missing_key(&shown, text, self.names_variables)
+                missing_key(&shown, text, self.reads)
             }
         })
+    }
+
+    /// The key to encrypt for; else why the first that was found is none.
+    ///
+    /// Whose primary key it is, is meant: anybody may bind somebody else's key
+    /// to a certificate of their own.
+    fn public_key(
+        &self,
+        wanted: &Wanted,
+        now: SystemTime,
+    ) -> Result<EncryptionKey, Option<(String, Unfit)>> {
+        for only_primary in [true, false] {
+            let mut unfit = None;
+            let fit = self.with_rings(|ring| {
+                wanted.find(ring).find_map(|key| {
+                    let primary = &key.members.first()?.fingerprint;
+                    if only_primary && !wanted.names(primary) {
+                        return None;
+                    }
+                    match encryption_key(ring, key, wanted, now) {
+                        Ok(key) => Some(key),
+                        Err(why) => {
+                            let name = key_name(primary, key.user.as_deref());
+                            unfit.get_or_insert((name, why));
+                            None
+                        }
+                    }
+                })
+            });
+            match (fit, unfit) {
+                (Some(key), _) => return Ok(key),
+                (None, unfit @ Some(_)) => return Err(unfit),
+                (None, None) => {}
+            }
+        }
+        Err(None)
     }
 }
 
@@ -118,12 +131,12 @@ fn unfit_key(name: &str, why: &Unfit) -> KeyError {
         }
         Unfit::Revoked => "leave it out: its owner says that it must not be used",
         Unfit::SubkeyExpired => {
-            "have the owner extend the subkey (gpg --quick-set-expire FINGERPRINT 1y '*'), and \
-             import it anew"
+            "have the owner extend the subkey (gpg --quick-set-expire FINGERPRINT 1y '*') and \
+             import it anew; if a newer one is there, name the primary key"
         }
         Unfit::SubkeyRevoked => {
-            "have the owner add another subkey for encryption (gpg --quick-add-key), and import \
-             it anew"
+            "have the owner add another subkey for encryption (gpg --quick-add-key) and import it \
+             anew; if one is there, name the primary key"
         }
         Unfit::NoEncryption => "have the owner add a subkey for encryption (gpg --quick-add-key)",
         Unfit::NotYet => "set the clock of this machine",
@@ -132,9 +145,9 @@ fn unfit_key(name: &str, why: &Unfit) -> KeyError {
     })
 }
 
-fn missing_key(shown: &str, text: String, names_variables: bool) -> KeyError {
+fn missing_key(shown: &str, text: String, reads: Reads) -> KeyError {
     let error = KeyError::new(Reason::NotFound, text).named("no-public-key");
-    error.advise(if names_variables {
+    error.advise(if reads == Reads::All {
         format!(
             "import the public key of {shown} (gpg --import), or name its file in \
              KSOPS_PGP_KEY_FILE"

@@ -42,8 +42,9 @@ impl Program {
         });
     }
 
-    /// Opens a message. One that a passphrase opens, too, gpg does not get: it
-    /// would ask whoever sits here for one, in a stranger's name.
+    /// Opens a message. gpg asks nobody where this program may ask nobody. A
+    /// message that a passphrase opens, too, it does not get: it would ask
+    /// whoever sits here for one, in a stranger's name.
     pub(crate) fn open(&self, attempt: &mut Attempt<'_>) -> Option<Secret> {
         if Message::is_for_passphrase(attempt.armored) {
             self.note(Found::Unusable {
@@ -51,7 +52,8 @@ impl Program {
             });
             return None;
         }
-        match self.gpg.as_ref().ok()?.decrypt(attempt.armored) {
+        let may_ask = attempt.callbacks.prompt.is_some();
+        match self.gpg.as_ref().ok()?.decrypt(attempt.armored, may_ask) {
             Ok(data) => {
                 self.note(Found::Usable {
                     what: "it opened the key".into(),

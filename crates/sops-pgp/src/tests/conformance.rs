@@ -62,8 +62,7 @@ fn keys_that_an_agent_has() {
     let Some(gnupg_home) = Gnupg::new() else {
         return;
     };
-    let conf = gnupg_home.file("gpg-agent.conf");
-    fs::write(conf, "allow-preset-passphrase\n").unwrap();
+    gnupg_home.configure("allow-preset-passphrase");
     let fingerprint = key_of(&gnupg_home, 2, PASSPHRASE);
     gnupg_home.kill_agent();
     gnupg_home.start_agent();

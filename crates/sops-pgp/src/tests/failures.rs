@@ -151,3 +151,32 @@ fn gpg_gets_no_message_for_a_passphrase() {
         assert_eq!(ours.file("gpg.sh.ran").exists(), ran, "{error}");
     }
 }
+
+/// gpg's agent has a pinentry of its own, and a file of a stranger's may name a
+/// key that takes a passphrase.
+#[test]
+fn gpg_asks_nobody_where_nobody_may_be_asked() {
+    let Some(gnupg_home) = Gnupg::new() else {
+        return;
+    };
+    let (_, lines) = ALGORITHMS[2];
+    let fingerprint = gnupg_home.generate(&format!("{lines}\nName-Real: me"), "pw");
+    let enc = gnupg_home.encrypt(&fingerprint, &[], SECRET);
+    let pinentry = gnupg_home.file("pinentry.sh");
+    fs::write(&pinentry, "#!/bin/sh\ntouch \"$0.ran\"\nexit 1\n").unwrap();
+    fs::set_permissions(&pinentry, fs::Permissions::from_mode(0o755)).unwrap();
+    gnupg_home.configure(&format!("pinentry-program {}", pinentry.display()));
+    // It remembers the passphrase.
+    gnupg_home.kill_agent();
+    let path = std::env::var_os("PATH").unwrap();
+    let pairs = [("GNUPGHOME", gnupg_home.path()), ("PATH", Path::new(&path))];
+    let pgp = gnupg(Callbacks::none().run_gpg(), &pairs);
+    assert!(open(&pgp, &enc, Effort::Command).is_err());
+    let silent = report(&pgp);
+    assert!(silent.contains("the gpg program: it failed"), "{silent}");
+    assert!(!gnupg_home.file("pinentry.sh.ran").exists(), "{silent}");
+    // Where a person may be asked, as sops has it.
+    let pgp = gnupg(Callbacks::none().prompt(|_| None).run_gpg(), &pairs);
+    assert!(open(&pgp, &enc, Effort::Command).is_err());
+    assert!(gnupg_home.file("pinentry.sh.ran").exists());
+}

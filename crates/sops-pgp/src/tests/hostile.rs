@@ -1,7 +1,7 @@
 //! Messages that somebody made to do harm.
 
 use pgp::{
-    composed::{KeyType, SecretKeyParamsBuilder, SubkeyParamsBuilder},
+    composed::{KeyType, SecretKeyParamsBuilder, SignedSecretKey, SubkeyParamsBuilder},
     crypto::{ecc_curve::ECCCurve, sym::SymmetricKeyAlgorithm as Cipher},
     packet::{PacketTrait, SymEncryptedProtectedData as Encrypted},
     ser::Serialize,
@@ -15,6 +15,7 @@ use crate::{
     armor, limits,
     message::{Message, SessionKey},
     packet::{tag, write},
+    private::PrivateKeys,
 };
 
 fn alice() -> Pgp {
@@ -245,8 +246,12 @@ fn work_that_gives_nothing_ends() {
     assert_eq!(errors[tries - 1].name(), Some("too-much-work"));
 }
 
-/// A private key that rPGP makes.
 fn generate(version: KeyVersion, encryption: KeyType) -> Vec<u8> {
+    made(version, encryption).to_bytes().unwrap()
+}
+
+/// A private key that rPGP makes.
+pub(super) fn made(version: KeyVersion, encryption: KeyType) -> SignedSecretKey {
     let mut subkey = SubkeyParamsBuilder::default();
     subkey
         .version(version)
@@ -259,8 +264,7 @@ fn generate(version: KeyVersion, encryption: KeyType) -> Vec<u8> {
         .can_certify(true)
         .primary_user_id("me".into())
         .subkey(subkey.build().unwrap());
-    let key = params.build().unwrap().generate(OsRng).unwrap();
-    key.to_bytes().unwrap()
+    params.build().unwrap().generate(OsRng).unwrap()
 }
 
 /// Keys of version 6 and of the RFC's newer kinds, which GnuPG 2.2 does not
@@ -289,14 +293,30 @@ fn newer_keys() {
                     "{version:?} {kind:?}"
                 );
                 // Every chunk is authenticated.
+                let honest = packets(wrapped.enc());
+                let session_key = session_key(&key, wrapped.enc());
                 for at in 0..packet.1.len() {
-                    let mut changed = packets(wrapped.enc());
+                    let mut changed = honest.clone();
                     changed[1].1[at] ^= 1;
-                    assert!(at_hand(&pgp, &message(&changed)).is_err(), "{at}");
+                    let changed = Message::read(&message(&changed));
+                    let opened = changed.and_then(|message| message.open(&session_key));
+                    assert!(opened.is_err(), "{at}");
                 }
             }
         }
     }
+}
+
+/// The key of a message, by one of these private keys.
+fn session_key(keys: &[u8], armored: &str) -> SessionKey {
+    let message = Message::read(armored).unwrap();
+    let wrapped = &message.session_keys[0];
+    let keys = PrivateKeys::read(keys).keys;
+    let mut keys = keys
+        .iter()
+        .filter(|key| key.fingerprint.is(&wrapped.recipient));
+    keys.find_map(|key| key.session_key(wrapped, None).ok())
+        .unwrap()
 }
 
 /// Bytes of any kind where keys and messages are expected.

@@ -9,11 +9,11 @@ use crate::testing::{ALGORITHMS, Gnupg};
 fn every_algorithm_from_a_home_and_from_a_file() {
     let Some(gnupg) = Gnupg::new() else { return };
     let passphrase_file = gnupg.file("passphrase");
-    std::fs::write(&passphrase_file, "correct horse\n").unwrap();
+    std::fs::write(&passphrase_file, "pw\n").unwrap();
     for (name, lines) in ALGORITHMS {
         let lines = format!("{lines}\nName-Real: {name}");
         let fingerprint = gnupg.generate(&lines, "");
-        let locked = gnupg.generate(&format!("{lines} locked"), "correct horse");
+        let locked = gnupg.generate(&format!("{lines} locked"), "pw");
         gnupg.kill_agent();
         let home = home(gnupg.path());
         let exports = [&["--armor"][..], &[]].map(|armor| {
@@ -53,12 +53,7 @@ fn every_algorithm_from_a_home_and_from_a_file() {
             error.to_string().contains(&format!("({name} locked)")),
             "{error}"
         );
-        let args = [
-            "--passphrase",
-            "correct horse",
-            "--export-secret-keys",
-            &locked,
-        ];
+        let args = ["--passphrase", "pw", "--export-secret-keys", &locked];
         let export = gnupg.gpg(&args, b"");
         let error = at_hand(&file(&export), &enc).unwrap_err();
         assert_eq!(error.name(), Some("passphrase-needed"), "{name}");
@@ -73,6 +68,23 @@ fn every_algorithm_from_a_home_and_from_a_file() {
         let error = at_hand(&pgp, &enc).unwrap_err();
         assert_eq!(error.name(), Some("wrong-passphrase"), "{name}");
     }
+}
+
+/// GnuPG's own choice of how much work a passphrase is.
+#[test]
+fn a_passphrase_as_gnupg_protects_it() {
+    let Some(gnupg) = Gnupg::new().map(Gnupg::unconfigured) else {
+        return;
+    };
+    let (_, lines) = ALGORITHMS[2];
+    let fingerprint = gnupg.generate_here(&format!("{lines}\nName-Real: me"), "pw");
+    let passphrase = gnupg.file("passphrase");
+    std::fs::write(&passphrase, "pw").unwrap();
+    let enc = gnupg.encrypt(&fingerprint, &[], SECRET);
+    let mut pgp = Pgp::default();
+    pgp.set_passphrase_file(&passphrase);
+    pgp.add_home(gnupg.path());
+    assert_eq!(at_hand(&pgp, &enc).as_deref(), Ok(SECRET));
 }
 
 /// GnuPG 2.4 writes packets of a type of its own for keys that it made.
@@ -152,11 +164,10 @@ fn what_is_not_supported_is_named() {
 #[test]
 fn older_homes() {
     let Some(gnupg) = Gnupg::new() else { return };
-    let conf = gnupg.file("gpg-agent.conf");
-    std::fs::write(&conf, "disable-extended-key-format\n").unwrap();
+    gnupg.configure("disable-extended-key-format");
     let (_, lines) = ALGORITHMS[0];
-    let clear = gnupg.generate(&format!("{lines}\nName-Real: clear"), "");
-    let locked = gnupg.generate(&format!("{lines}\nName-Real: locked"), "pw");
+    let clear = gnupg.generate_here(&format!("{lines}\nName-Real: clear"), "");
+    let locked = gnupg.generate_here(&format!("{lines}\nName-Real: locked"), "pw");
     let files = std::fs::read_dir(gnupg.file("private-keys-v1.d")).unwrap();
     for file in files {
         let file = std::fs::read(file.unwrap().path()).unwrap();

@@ -52,13 +52,10 @@ fn an_agent_that_remembers_the_passphrase() {
     let Some(gnupg_home) = Gnupg::new() else {
         return;
     };
-    fs::write(
-        gnupg_home.file("gpg-agent.conf"),
-        "allow-preset-passphrase\n",
-    )
-    .unwrap();
+    gnupg_home.configure("allow-preset-passphrase");
     for (name, lines) in ALGORITHMS {
-        let fingerprint = gnupg_home.generate(&format!("{lines}\nName-Real: {name}"), "pw");
+        let lines = format!("{lines}\nName-Real: {name} locked");
+        let fingerprint = gnupg_home.generate(&lines, "pw");
         let enc = gnupg_home.encrypt(&fingerprint, &[], SECRET);
         gnupg_home.kill_agent();
         let pairs = [("GNUPGHOME", gnupg_home.path()), ("PATH", empty())];
@@ -293,7 +290,7 @@ fn variables() {
     ]);
     assert_eq!(opened.as_deref(), Ok(SECRET));
     let (error, report) = with(&[("KSOPS_PGP_KEY_FILE", &*key)]);
-    insta::assert_snapshot!(report, @"KSOPS_PGP_KEY_FILE (HOME/key.asc): protected by a passphrase; not needed");
+    insta::assert_snapshot!(report, @"KSOPS_PGP_KEY_FILE (HOME/key.asc): protected by a passphrase, which cannot be asked for here");
     let subkey = &gnupg_home.subkeys(&fingerprint)[0];
     insta::assert_snapshot!(error.unwrap_err().to_string().replace(subkey.as_str(), "SUBKEY"), @"no credentials: the private key of SUBKEY (me) takes a passphrase");
     let (error, report) = with(&[]);

@@ -1,7 +1,10 @@
 //! `rotate`: a new data key, and perhaps other recipients
 //! (sops-encrypt-and-edit §6).
 
-use sops_core::keys::{KeyKind, Recipient};
+use sops_core::{
+    keys::{KeyKind, Recipient},
+    shown::{printable, shorten},
+};
 
 use crate::{
     Error, Result,
@@ -65,7 +68,14 @@ pub(crate) fn rotated(
             .map_err(|error| input.error(session, error))?;
     }
     for recipient in &remove {
-        changed.document.remove_recipient(recipient);
+        // As with sops no error; but who was to be locked out may still be in.
+        if changed.document.remove_recipient(recipient) == 0 {
+            session.warn(&format!(
+                "nothing was removed for {} {}: it is not among the file's recipients",
+                recipient.kind().title(),
+                shorten(&printable(&recipient.to_string()))
+            ));
+        }
     }
     changed
         .document

@@ -504,3 +504,21 @@ fn completions_come_from_the_definitions() {
     assert!(man.text().contains("\\-\\-filename\\-override"));
     assert_eq!(folder.run(&["completion", "tcsh"]).code, 3);
 }
+
+/// Whose access is to be taken away, and who is not there by that name, may
+/// still be there by another.
+#[test]
+fn who_is_to_be_removed_and_is_not_there_is_said() {
+    let folder = folder();
+    let key = "BA3A264E92A55AF8E505589B966CC7C0D2A557A8";
+    for args in [&["--rm-pgp", key][..], &["--rm-age", B]] {
+        let run = folder.run(&[&["rotate", "-i"], args, &["p.yaml"]].concat());
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        let kind = if args[1] == key { "PGP" } else { "age" };
+        let said = format!("warning: nothing was removed for {kind} ");
+        assert!(run.stderr.starts_with(&said), "{}", run.stderr);
+    }
+    folder.run(&["rotate", "-i", "--add-age", B, "p.yaml"]).ok();
+    let run = folder.run(&["rotate", "-i", "--rm-age", B, "p.yaml"]);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+}

@@ -79,7 +79,7 @@ impl fmt::Display for Found {
             Found::NotFound { hint: None } => f.write_str("not found"),
             Found::NotFound { hint: Some(hint) } => write!(f, "not found; {hint}"),
             Found::Directory => f.write_str("a directory, not a file"),
-            Found::NoKeyFiles => f.write_str("no *.agekey and no *.txt in it"),
+            Found::NoKeyFiles => f.write_str("no file with keys in it"),
             Found::NotReadable {
                 why,
                 mode,
