@@ -20,12 +20,16 @@
 mod charts;
 mod child;
 mod environment;
+#[cfg(target_os = "linux")]
+mod filter;
 pub mod kernel;
 mod layout;
 mod plan;
+mod ports;
 mod private;
 
 use std::{
+    collections::BTreeSet,
     ffi::{OsStr, OsString},
     os::unix::process::{CommandExt, ExitStatusExt},
     path::{Path, PathBuf},
@@ -35,6 +39,7 @@ use std::{
 pub use environment::{Credentials, is_kept};
 pub(crate) use layout::{REAL, is_this, kustomize};
 pub use plan::{Access, Layout, Rule, rules};
+pub use ports::Ports;
 
 use crate::{
     Error, Process, Result, Settings,
@@ -42,8 +47,8 @@ use crate::{
     keys,
     policy::Policy,
     settings::{
-        Confine, GUARD_BEST_EFFORT, GUARD_ENV, GUARD_READ, GUARD_ROOT, KEY_PROJECTS, Lookup,
-        Project, switch,
+        Confine, GUARD_BEST_EFFORT, GUARD_ENV, GUARD_PORTS, GUARD_READ, GUARD_ROOT, KEY_PROJECTS,
+        Lookup, Project, switch,
     },
 };
 
@@ -53,12 +58,16 @@ pub const INSIDE: &str = "ksops guard: inside";
 /// The program that runs, whatever its path leads to by now.
 const SELF: &str = "/proc/self/exe";
 
-const USAGE: &str =
-    "usage: ksops-rs guard [--best-effort] [--env NAME]… [--read PATH]… -- kustomize build …";
+const USAGE: &str = "usage: ksops-rs guard [--best-effort] [--env NAME]… [--port PORT]… [--read PATH]… -- kustomize build …";
 
 /// The options, what follows them, and what they do.
-pub(crate) const OPTIONS: [(&str, Option<&str>, &str); 3] = [
+pub(crate) const OPTIONS: [(&str, Option<&str>, &str); 4] = [
     ("--env", Some("NAME"), "pass this variable on too"),
+    (
+        "--port",
+        Some("PORT"),
+        "let this TCP port be connected to too, or any",
+    ),
     (
         "--read",
         Some("PATH"),
@@ -76,7 +85,8 @@ const HELP: &str = "\
 Usage: ksops-rs guard [OPTIONS] -- kustomize build [ARGS]
 
 Runs kustomize so that what a repository makes it run can read its own checkout
-and its own keys, can write to a private TMPDIR, and gets a part of the
+and its own keys, can write to a private TMPDIR, connects to few TCP ports (22,
+53, 80, 443, 9418, those of proxies and key services), and gets a part of the
 environment. Linux only (Landlock 3: Linux 6.2 or newer). Whatever else
 kustomize is asked to do is passed on as it is; another program than kustomize
 is always guarded.
@@ -87,6 +97,8 @@ Where this program is called `kustomize` it does the same, without options:
 Options, and the variables that stand for them:
   --env NAME       pass this variable on too
                    (KSOPS_GUARD_ENV=NAME,NAME)
+  --port PORT      let this TCP port be connected to too, or `any`
+                   (KSOPS_GUARD_PORTS=PORT,PORT)
   --read PATH      let this file or folder be read too
                    (KSOPS_GUARD_READ=/a:/b)
   --best-effort    run also where the kernel offers less
@@ -103,6 +115,8 @@ pub struct Options {
     pub env: Vec<String>,
     /// Paths that may be read too.
     pub read: Vec<PathBuf>,
+    /// TCP ports that may be connected to too.
+    pub ports: Ports,
     /// Whether a build is run where the kernel offers less.
     pub best_effort: bool,
 }
@@ -117,7 +131,10 @@ impl Options {
         let env = var(GUARD_ENV).unwrap_or_default();
         let env = env.to_string_lossy();
         let read = var(GUARD_READ).unwrap_or_default();
+        let mut ports = Ports::default();
+        ports.add(&var(GUARD_PORTS).unwrap_or_default().to_string_lossy())?;
         let options = Options {
+            ports,
             env: env
                 .split([',', ' '])
                 .filter(|name| !name.is_empty())
@@ -132,6 +149,14 @@ impl Options {
     }
 
     fn checked(self) -> Result<Self> {
+        if let Some(name) = self.env.iter().find(|name| name.contains('=')) {
+            let (name, _) = name.split_once('=').unwrap_or_default();
+            return Err(Error::new(format!(
+                "guard: {} is passed on by its name, without a value",
+                quoted(name)
+            ))
+            .advise("name variables that are set (--env NAME, KSOPS_GUARD_ENV)"));
+        }
         match self.read.iter().find(|path| !path.is_absolute()) {
             None => Ok(self),
             Some(path) => Err(Error::new(format!(
@@ -168,6 +193,7 @@ pub(crate) fn run(process: &mut Process<'_>, args: Vec<OsString>) -> Result<u8> 
                 let name = value(args.next())?;
                 options.env.push(name.to_string_lossy().into_owned());
             }
+            Some("--port") => options.ports.add(&value(args.next())?.to_string_lossy())?,
             Some("--read") => options.read.push(value(args.next())?.into()),
             Some("--") => break,
             _ => {
@@ -274,6 +300,7 @@ fn guarded(
             .envs(kept.iter().cloned())
             .env("TMPDIR", private.path())
             .env(GUARD_READ, joined(&options.read))
+            .env(GUARD_PORTS, options.ports.to_string())
             .env(GUARD_BEST_EFFORT, options.best_effort.to_string());
         // Behind the wall the folder of all projects cannot be listed.
         if settings.key_dir.is_some() {
@@ -370,8 +397,8 @@ pub fn credentials(settings: &Settings) -> Credentials {
         return Credentials::All;
     }
     // The administrator lets the project use the pod's identity.
-    let is_ambient = |folder: &PathBuf| folder.join(keys::AMBIENT).exists();
-    match key_folders(settings, true).iter().any(is_ambient) {
+    let folders = key_folders(settings, true);
+    match folders.iter().any(|folder| keys::is_ambient(folder)) {
         true => Credentials::Clouds,
         false => Credentials::None,
     }
@@ -395,7 +422,7 @@ pub(crate) fn inside(process: &mut Process<'_>) -> Result<u8> {
     };
     let args: Vec<_> = args.collect();
     let wall = Wall::new(process.var, private.into(), Path::new(&program), &args)?;
-    let warning = kernel::restrict(&wall.rules, wall.best_effort)?;
+    let warning = kernel::restrict(&wall.rules, wall.ports.as_ref(), wall.best_effort)?;
     process.warn(&Vec::from_iter(warning));
     let mut command = Command::new(&program);
     let name = Path::new(&program).file_name().filter(|name| *name != REAL);
@@ -403,6 +430,7 @@ pub(crate) fn inside(process: &mut Process<'_>) -> Result<u8> {
         .arg0(name.unwrap_or(OsStr::new("kustomize")))
         .args(&args)
         .env_remove(GUARD_READ)
+        .env_remove(GUARD_PORTS)
         .env_remove(GUARD_BEST_EFFORT)
         .env(GUARD_ROOT, &wall.root);
     Err(not_started(Path::new(&program), &command.exec()))
@@ -412,6 +440,7 @@ pub(crate) fn inside(process: &mut Process<'_>) -> Result<u8> {
 struct Wall {
     root: PathBuf,
     rules: Vec<Rule>,
+    ports: Option<BTreeSet<u16>>,
     best_effort: bool,
 }
 
@@ -447,12 +476,37 @@ impl Wall {
         let vars: Vec<(String, String)> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
+        let rules = rules(&vars, &layout);
+        if let Some(dir) = settings.key_dir.as_ref().filter(|_| by_project)
+            && let Some(rule) = around(&rules, &dir.path)
+        {
+            return Err(Error::new(format!(
+                "guard: every build may read {}, and the keys of all projects are in it: {}",
+                error::path_name(&rule.path),
+                error::path_name(&dir.path),
+            ))
+            .advise(format!("mount the keys elsewhere, such as /home/argocd/sops-age-projects, and name that in {}; or take the path out of {GUARD_READ}", dir.variable)));
+        }
         Ok(Wall {
             root,
-            rules: rules(&vars, &layout),
+            rules,
+            ports: options.ports.open(&vars),
             best_effort: options.best_effort,
         })
     }
+}
+
+/// The first rule that opens a folder with all that is in it.
+pub(crate) fn around<'a>(rules: &'a [Rule], folder: &Path) -> Option<&'a Rule> {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |path: &Path| {
+        let found = std::fs::metadata(path).ok()?;
+        Some((found.dev(), found.ino()))
+    };
+    let folder = std::fs::canonicalize(folder).ok()?;
+    let around: Vec<_> = folder.ancestors().filter_map(identity).collect();
+    let is_around = |rule: &&Rule| identity(&rule.path).is_some_and(|id| around.contains(&id));
+    rules.iter().find(is_around)
 }
 
 /// The folders of keys that a build may read.

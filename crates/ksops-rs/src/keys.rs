@@ -31,6 +31,15 @@ pub use projects::{by_project, may_hold_projects, why_by_project};
 /// identity that this process has in a cloud.
 pub const AMBIENT: &str = "ambient";
 
+/// A file in a folder of keys that holds the passphrase of the PGP keys there.
+pub const PASSPHRASE: &str = "pgp.passphrase";
+
+/// Whether a project with this folder of keys may use the identity that this
+/// process has in a cloud: a file says so, and a folder of that name does not.
+pub fn is_ambient(folder: &Path) -> bool {
+    folder.join(AMBIENT).is_file()
+}
+
 /// The folder of the keys that every project may use.
 pub const SHARED: &str = "_shared";
 
@@ -124,7 +133,7 @@ impl Keys {
             .folders
             .iter()
             .map(PathBuf::as_path)
-            .filter(|folder| clouds::is_ambient(folder))
+            .filter(|folder| is_ambient(folder))
             .collect();
         #[cfg(not(feature = "clouds"))]
         Vec::new()
@@ -271,18 +280,29 @@ mod pgp {
         });
         pgp.add_key_vars(var);
         if let Some(dir) = &settings.key_dir {
+            let passphrase = dir.path.join(super::PASSPHRASE);
+            if passphrase.is_file() {
+                pgp.set_passphrase_file(passphrase);
+            }
             pgp.add_dir(&dir.path);
+            pgp.add_passphrase_var(var);
         }
         pgp.add_gnupg_vars(var);
         pgp
     }
 
-    /// Those of some folders, and of no other place. One passphrase may unlock
-    /// them.
+    /// Those of some folders, and of no other place. The passphrase of those of
+    /// a folder lies in it, else the variable names it.
     pub(super) fn of_folders(folders: &[PathBuf], var: &Lookup<'_>) -> Pgp {
         let mut pgp = Pgp::default();
-        pgp.add_passphrase_var(var);
+        let is_named = var(sops_pgp::PASSPHRASE_FILE).is_some_and(|path| !path.is_empty());
         for folder in folders {
+            let passphrase = folder.join(super::PASSPHRASE);
+            if passphrase.is_file() || !is_named {
+                pgp.set_passphrase_file(passphrase);
+            } else {
+                pgp.add_passphrase_var(var);
+            }
             pgp.add_dir(folder);
         }
         pgp

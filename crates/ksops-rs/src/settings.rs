@@ -52,6 +52,10 @@ pub const GUARD_READ: &str = "KSOPS_GUARD_READ";
 /// `true`: `ksops guard` also works where the kernel offers less.
 pub const GUARD_BEST_EFFORT: &str = "KSOPS_GUARD_BEST_EFFORT";
 
+/// TCP ports that a guarded build may connect to besides the usual ones, or
+/// `any`.
+pub const GUARD_PORTS: &str = "KSOPS_GUARD_PORTS";
+
 /// Set by Argo CD for every program that renders an application.
 pub const APP_NAME: &str = "ARGOCD_APP_NAME";
 

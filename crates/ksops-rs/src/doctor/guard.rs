@@ -5,9 +5,12 @@ use super::{Host, Report, Status, shown};
 use crate::{
     Settings,
     error::quoted,
-    guard::{self, is_kept},
+    guard::{
+        self, is_kept,
+        kernel::{Kernel, PORTS},
+    },
     keys,
-    settings::Confine,
+    settings::{Confine, GUARD_PORTS},
 };
 
 /// What is said of it; whether kustomize is guarded.
@@ -66,6 +69,8 @@ pub(super) fn check(host: &Host<'_>, settings: &Settings, report: &mut Report) -
         }
     }
     environment(host, &in_argo_cd, &options, report);
+    network(host, &in_argo_cd, &options, report);
+    keys_for_all(host, &in_argo_cd, &options, report);
     if in_argo_cd.confine == Confine::Off {
         report.bad(
             Status::Warning,
@@ -75,6 +80,81 @@ pub(super) fn check(host: &Host<'_>, settings: &Settings, report: &mut Report) -
         );
     }
     true
+}
+
+/// The variables that a build gets, as texts.
+fn variables(
+    host: &Host<'_>,
+    settings: &Settings,
+    options: &guard::Options,
+) -> Vec<(String, String)> {
+    let credentials = guard::credentials(settings);
+    let kept = host
+        .names
+        .iter()
+        .filter(|name| is_kept(name, credentials, &options.env));
+    kept.filter_map(|name| Some((name.clone(), (host.var)(name)?.into_string().ok()?)))
+        .collect()
+}
+
+/// Where the repo-server itself could be asked.
+fn network(host: &Host<'_>, settings: &Settings, options: &guard::Options, report: &mut Report) {
+    const OPEN: &str = "a program of a repository can connect to anything, the repo-server's own port 8081 among them, which renders with any project's keys";
+    let ports = options.ports.open(&variables(host, settings, options));
+    match (ports, &host.kernel) {
+        (Some(_), Kernel::Landlock(version)) if *version < PORTS => report.bad(
+            Status::Warning,
+            "guard, network",
+            format!("{}: {OPEN}", host.kernel),
+            "use nodes with Linux 6.7 or newer, or have the repo-server ask for certificates of its clients (mTLS)",
+        ),
+        (Some(ports), Kernel::Landlock(_)) => {
+            let ports: Vec<_> = ports.iter().map(u16::to_string).collect();
+            let detail = format!("a build connects to the TCP ports {}", ports.join(", "));
+            report.ok("guard, network", detail);
+        }
+        (None, Kernel::Landlock(_)) => report.bad(
+            Status::Warning,
+            "guard, network",
+            format!("{GUARD_PORTS} is any: {OPEN}"),
+            format!("name the ports that builds need in {GUARD_PORTS}"),
+        ),
+        // There is none; that was said.
+        _ => {}
+    }
+}
+
+/// Whether what every build may read holds the keys of all projects.
+fn keys_for_all(
+    host: &Host<'_>,
+    settings: &Settings,
+    options: &guard::Options,
+    report: &mut Report,
+) {
+    let Some(dir) = settings
+        .key_dir
+        .as_ref()
+        .filter(|_| keys::by_project(settings))
+    else {
+        return;
+    };
+    let layout = guard::Layout {
+        more: options.read.clone(),
+        ..guard::Layout::default()
+    };
+    let rules = guard::rules(&variables(host, settings, options), &layout);
+    if let Some(rule) = guard::around(&rules, &dir.path) {
+        report.bad(
+            Status::Failure,
+            "guard, keys",
+            format!(
+                "every build may read {}, and the keys of all projects are in it: {}",
+                shown(&rule.path),
+                shown(&dir.path)
+            ),
+            format!("mount the keys elsewhere, such as /home/argocd/sops-age-projects, and name that in {}", dir.variable),
+        );
+    }
 }
 
 /// Names of variables, never their values.

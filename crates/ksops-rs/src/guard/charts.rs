@@ -28,9 +28,12 @@ use crate::{policy::Policy, yaml};
 
 const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
-/// The most kustomizations that are looked at, and the bytes of each.
+/// The most kustomizations that are looked at, the names in them, and the bytes
+/// of each and of all.
 const MAX_FOLDERS: usize = 1_000;
+const MAX_NAMES: usize = 10_000;
 const MAX_BYTES: usize = 1 << 20;
+const MAX_ALL_BYTES: usize = 8 << 20;
 
 /// Where kustomize unpacks charts unless told otherwise.
 const CHART_HOME: &str = "charts";
@@ -53,6 +56,8 @@ pub(super) struct Chart {
 pub(super) fn missing(policy: &Policy, root: &Path, kustomization: &Path) -> Vec<Chart> {
     let mut found = BTreeSet::new();
     let mut seen = HashSet::new();
+    let mut named = HashSet::new();
+    let mut bytes = MAX_ALL_BYTES;
     let mut rest = vec![kustomization.to_owned()];
     while let Some(folder) = rest.pop() {
         let Ok(folder) = policy.resolve(&folder) else {
@@ -61,10 +66,12 @@ pub(super) fn missing(policy: &Policy, root: &Path, kustomization: &Path) -> Vec
         if seen.len() >= MAX_FOLDERS || !seen.insert(folder.clone()) {
             continue;
         }
-        let read = |name| policy.read(&folder.join(name), MAX_BYTES).ok();
+        let most = bytes.min(MAX_BYTES);
+        let read = |name| policy.read(&folder.join(name), most).ok();
         let Some(text) = NAMES.into_iter().find_map(read) else {
             continue;
         };
+        bytes -= text.len();
         let Ok(Some(document)) = yaml::parse_first("kustomization", &text) else {
             continue;
         };
@@ -74,7 +81,11 @@ pub(super) fn missing(policy: &Policy, root: &Path, kustomization: &Path) -> Vec
         for field in ["resources", "bases", "components"] {
             let entries = items(&document, top, field);
             let entries = entries.filter_map(|entry| yaml::text(&document, entry));
-            rest.extend(entries.map(|entry| folder.join(entry)));
+            for path in entries.map(|entry| folder.join(entry)) {
+                if named.len() < MAX_NAMES && named.insert(path.clone()) {
+                    rest.push(path);
+                }
+            }
         }
         let Ok(below) = folder.strip_prefix(root) else {
             continue;

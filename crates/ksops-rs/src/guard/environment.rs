@@ -4,7 +4,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use crate::settings::{GUARD_BEST_EFFORT, GUARD_ENV, GUARD_KUSTOMIZE, GUARD_READ};
+use crate::settings::{GUARD_BEST_EFFORT, GUARD_ENV, GUARD_KUSTOMIZE, GUARD_PORTS, GUARD_READ};
 
 /// Which variables about keys and credentials a build may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,6 +145,7 @@ pub(super) fn may_name_a_file(name: &str) -> bool {
     const NAMES: &[&str] = &[
         GUARD_READ,
         GUARD_BEST_EFFORT,
+        GUARD_PORTS,
         "PATH",
         "HOME",
         "PWD",

@@ -20,6 +20,9 @@ pub enum Kernel {
 /// reading only could still be truncated.
 pub const ENOUGH: i32 = 3;
 
+/// The first version that has rules about TCP ports.
+pub const PORTS: i32 = 4;
+
 /// The first version that keeps signals inside.
 pub const SIGNALS: i32 = 6;
 
@@ -65,6 +68,8 @@ impl Kernel {
 
 #[cfg(not(target_os = "linux"))]
 mod system {
+    use std::collections::BTreeSet;
+
     use super::Kernel;
     use crate::{Result, guard::plan::Rule};
 
@@ -73,25 +78,32 @@ mod system {
         Kernel::NotLinux
     }
 
-    pub(in crate::guard) fn restrict(_: &[Rule], _: bool) -> Result<Option<String>> {
+    pub(in crate::guard) fn restrict(
+        _: &[Rule],
+        _: Option<&BTreeSet<u16>>,
+        _: bool,
+    ) -> Result<Option<String>> {
         Kernel::NotLinux.judge(false)
     }
 }
 
 #[cfg(target_os = "linux")]
 mod system {
-    use std::{fs, thread};
+    use std::{collections::BTreeSet, fs, thread};
 
     use landlock::{
-        ABI, Access as _, AccessFs, BitFlags, CompatLevel, Compatible, LandlockStatus, PathBeneath,
-        PathFd, RestrictionStatus, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr,
-        RulesetError, RulesetStatus, Scope,
+        ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus,
+        NetPort, PathBeneath, PathFd, RestrictionStatus, Ruleset, RulesetAttr, RulesetCreated,
+        RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
     };
 
     use super::Kernel;
     use crate::{
         Error, Result,
-        guard::plan::{Access, Rule},
+        guard::{
+            filter,
+            plan::{Access, Rule},
+        },
     };
 
     /// The rights that are taken away: those up to this version. Later ones
@@ -125,22 +137,36 @@ mod system {
     }
 
     /// Gives up, for this thread and all that it starts, every access to the
-    /// disk that no rule allows, signals and abstract sockets to processes
-    /// outside, and new privileges. Gives back a warning where that is less
+    /// disk that no rule allows, to TCP ports but these (`None`: but any), signals
+    /// and abstract sockets to processes outside, what [`filter`] names, and new
+    /// privileges. Gives back a warning where that is less
     /// than it should be.
     ///
     /// # Errors
     ///
     /// Where the kernel offers too little, or refuses.
-    pub(in crate::guard) fn restrict(rules: &[Rule], best_effort: bool) -> Result<Option<String>> {
+    pub(in crate::guard) fn restrict(
+        rules: &[Rule],
+        ports: Option<&BTreeSet<u16>>,
+        best_effort: bool,
+    ) -> Result<Option<String>> {
         let refused = |error: RulesetError| {
             Error::new(format!(
                 "guard: the kernel does not set the limits up: {error}"
             ))
             .advise("a seccomp profile may forbid it: RuntimeDefault allows it")
         };
-        let status = apply(rules).map_err(refused)?;
+        let status = apply(TRIED, rules, ports).map_err(refused)?;
         let is_set = status.ruleset != RulesetStatus::NotEnforced && status.no_new_privs;
+        let filtered = filter::restrict().map_err(|error| {
+            Error::new(format!(
+                "guard: the kernel does not filter system calls: {error}"
+            ))
+            .advise("a seccomp profile may forbid it: RuntimeDefault allows it")
+        });
+        if !best_effort {
+            filtered?;
+        }
         match of(status.landlock) {
             Kernel::Landlock(_) if !is_set => {
                 Err(Error::new("guard: the kernel did not set the limits up")
@@ -150,21 +176,39 @@ mod system {
         }
     }
 
-    fn apply(rules: &[Rule]) -> std::result::Result<RestrictionStatus, RulesetError> {
+    fn apply(
+        abi: ABI,
+        rules: &[Rule],
+        ports: Option<&BTreeSet<u16>>,
+    ) -> std::result::Result<RestrictionStatus, RulesetError> {
         let mut set = Ruleset::default()
             .set_compatibility(CompatLevel::BestEffort)
-            .handle_access(AccessFs::from_all(TRIED))?
-            .scope(Scope::from_all(TRIED))?
-            .create()?;
+            .handle_access(AccessFs::from_all(abi))?;
+        // A set of nothing is an error.
+        let (scopes, net) = (Scope::from_all(abi), AccessNet::from_all(abi));
+        if !scopes.is_empty() {
+            set = set.scope(scopes)?;
+        }
+        if ports.is_some() && !net.is_empty() {
+            set = set.handle_access(net)?;
+        }
+        let mut set = set.create()?;
+        for port in ports.into_iter().flatten().filter(|_| !net.is_empty()) {
+            set = set.add_rule(NetPort::new(*port, AccessNet::ConnectTcp))?;
+        }
         for rule in rules {
-            set = add(set, rule)?;
+            set = add(abi, set, rule)?;
         }
         set.restrict_self()
     }
 
     /// What cannot be opened is not there for this user: nothing is to be
     /// allowed.
-    fn add(set: RulesetCreated, rule: &Rule) -> std::result::Result<RulesetCreated, RulesetError> {
+    fn add(
+        abi: ABI,
+        set: RulesetCreated,
+        rule: &Rule,
+    ) -> std::result::Result<RulesetCreated, RulesetError> {
         let Ok(metadata) = fs::metadata(&rule.path) else {
             return Ok(set);
         };
@@ -179,9 +223,9 @@ mod system {
             Access::Write => write(),
         };
         let access = if metadata.is_dir() {
-            access
+            access & AccessFs::from_all(abi)
         } else {
-            access & AccessFs::from_file(TRIED)
+            access & AccessFs::from_file(abi)
         };
         set.add_rule(PathBeneath::new(path, access))
     }
@@ -199,36 +243,13 @@ mod system {
             | AccessFs::RemoveDir
             | AccessFs::Refer
     }
+
+    #[cfg(test)]
+    mod tests;
 }
 
 pub use system::current;
 pub(super) use system::restrict;
 
 #[cfg(test)]
-mod tests {
-    use std::fmt::Write;
-
-    use super::*;
-
-    #[test]
-    fn what_a_kernel_is_good_for() {
-        let mut all = String::new();
-        for kernel in [
-            Kernel::Landlock(7),
-            Kernel::Landlock(3),
-            Kernel::Landlock(2),
-            Kernel::Off("it is switched off"),
-            Kernel::NotLinux,
-        ] {
-            for best_effort in [false, true] {
-                let said = match kernel.judge(best_effort) {
-                    Ok(None) => "good".into(),
-                    Ok(Some(warning)) => format!("warning: {warning}"),
-                    Err(error) => format!("error: {error}"),
-                };
-                writeln!(all, "{kernel}, best effort {best_effort}: {said}").unwrap();
-            }
-        }
-        insta::assert_snapshot!(all);
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 
 use std::{
     ffi::OsString,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::OnceLock,
 };
 
@@ -17,7 +17,7 @@ use sops_core::{
 };
 use sops_kms::{Environment, Policy};
 
-use super::{AMBIENT, by_project, flux};
+use super::{AMBIENT, by_project, flux, is_ambient};
 use crate::{
     parallel::may_wait,
     settings::{KEY_DIR, Lookup, Settings},
@@ -114,11 +114,6 @@ pub(super) fn outlooks(
     });
     let outlooks = kinds.map(|(kind, _)| Some((*kind, sops_kms::outlook(*kind, &env)?)));
     outlooks.flatten().collect()
-}
-
-/// Whether a folder's keys may be the pod's own.
-pub(super) fn is_ambient(folder: &Path) -> bool {
-    folder.join(AMBIENT).is_file()
 }
 
 /// The files of credentials of a kind. A link that leads nowhere is one too:

@@ -318,3 +318,69 @@ fn sops_opens_what_is_written() {
         assert!(opened.contains("password: hunter2"), "{opened}");
     }
 }
+
+#[test]
+fn the_passphrase_lies_beside_the_key() {
+    let Some(mut world) = World::new() else {
+        return;
+    };
+    let lines = "Key-Type: RSA\nKey-Length: 2048\nSubkey-Type: RSA\nSubkey-Length: 2048\n\
+                 Name-Real: locked\nPassphrase: of-team-a\n%commit\n";
+    let status = world.gpg(
+        &[
+            "--status-fd",
+            "1",
+            "--pinentry-mode",
+            "loopback",
+            "--full-generate-key",
+        ],
+        lines.as_bytes(),
+    );
+    let status = String::from_utf8(status).unwrap();
+    let created = status.lines().find(|l| l.contains("KEY_CREATED")).unwrap();
+    world.fingerprint = created.split(' ').nth(3).unwrap().into();
+    let locked = ["--pinentry-mode", "loopback", "--passphrase", "of-team-a"];
+    let export = ["--armor", "--export-secret-keys", &world.fingerprint];
+    let key = world.gpg(&[&locked[..], &export].concat(), b"");
+    fs::write(world.path("p.yaml"), PLAIN).unwrap();
+    let enc = world.sops(&["--encrypt", "p.yaml"]);
+    for (project, passphrase) in [
+        ("team-a", Some("of-team-a\n")),
+        ("team-b", Some("of-team-b")),
+        ("team-c", None),
+    ] {
+        let folder = world.path("keys").join(project);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("key.asc"), &key).unwrap();
+        if let Some(text) = passphrase {
+            fs::write(folder.join("pgp.passphrase"), text).unwrap();
+        }
+    }
+    let keys = world.path("keys");
+    let render = |project: &str| {
+        let vars = [
+            ("KSOPS_KEY_DIR", keys.as_path()),
+            ("ARGOCD_APP_NAME", Path::new("app")),
+            ("ARGOCD_APP_PROJECT_NAME", Path::new(project)),
+        ];
+        world.render(&enc, &vars)
+    };
+    let opened = String::from_utf8(ok(render("team-a"))).unwrap();
+    assert!(opened.contains("password: hunter2"), "{opened}");
+    for project in ["team-b", "team-c"] {
+        let output = render(project);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && output.stdout.is_empty());
+        assert!(!errors.contains("of-team"), "{errors}");
+        let named = format!("{project}/pgp.passphrase");
+        assert!(errors.contains(&named), "{errors}");
+    }
+    // One folder for all.
+    let own = world.path("keys/team-a");
+    let opened = ok(world.render(&enc, &[("KSOPS_KEY_DIR", &own)]));
+    assert!(
+        String::from_utf8(opened)
+            .unwrap()
+            .contains("password: hunter2")
+    );
+}

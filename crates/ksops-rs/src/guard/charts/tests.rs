@@ -103,3 +103,27 @@ fn no_link_is_followed_out_of_the_checkout() {
     };
     assert!(fetched(&[("app", "resources: [x]")], outside).is_empty());
 }
+
+/// Many names, and few: what is looked at has an end.
+#[test]
+fn a_tree_of_names_without_end() {
+    let names = "- x\n".repeat(200_000);
+    let files: Vec<_> = (0..25)
+        .map(|n| {
+            let folder = match n {
+                0 => "app".into(),
+                n => format!("d{n}"),
+            };
+            (
+                folder,
+                format!("resources:\n{names}- ../d{}\n{CHART}", n + 1),
+            )
+        })
+        .collect();
+    let files: Vec<_> = files
+        .iter()
+        .map(|(f, t)| (f.as_str(), t.as_str()))
+        .collect();
+    // 8 MiB are ten of them.
+    assert_eq!(fetched(&files, |_| {}).len(), 10);
+}

@@ -362,3 +362,78 @@ fn abstract_sockets() {
         "perl -MSocket -e 'socket(S, PF_UNIX, SOCK_STREAM, 0) or exit 2; connect(S, sockaddr_un(\"\\0{name}\")) or exit 1'"
     ));
 }
+
+/// The repo-server listens on a port of its own, and renders for whatever
+/// project a request names.
+#[test]
+fn ports() {
+    let (Some(kubectl), Some(version)) = (kubectl(), landlock()) else {
+        return;
+    };
+    if version < ksops_rs::guard::kernel::PORTS {
+        return eprintln!("SKIPPED: ports are closed by Landlock 4, and this is {version}");
+    }
+    let mut server = Server::new(&kubectl);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let connect = |protocol: u16| {
+        format!(
+            "perl -MSocket -e 'socket(S, PF_INET, SOCK_STREAM, {protocol}) or exit 2; connect(S, sockaddr_in({port}, inet_aton(\"127.0.0.1\"))) or exit 1'"
+        )
+    };
+    server.is_kept_out(&connect(0));
+    // MPTCP, which falls back to TCP.
+    if fs::read_to_string("/proc/sys/net/mptcp/enabled").is_ok_and(|on| on.trim() == "1") {
+        server.is_kept_out(&connect(262));
+    }
+    server
+        .world
+        .set_text("KSOPS_GUARD_PORTS", &port.to_string());
+    server.is_let(&connect(0));
+    server.world.set_text("KSOPS_GUARD_PORTS", "any");
+    server.is_let(&connect(0));
+}
+
+#[test]
+fn limits_of_others() {
+    let (Some(kubectl), Some(_)) = (kubectl(), landlock()) else {
+        return;
+    };
+    let server = Server::new(&kubectl);
+    let other = Process::new(&server);
+    let pid = other.0.id();
+    for attempt in [
+        format!("prlimit --pid {pid} --core=1:1"),
+        format!("renice -n 19 {pid}"),
+        format!("taskset -p 1 {pid}"),
+        format!("ionice -c 3 -p {pid}"),
+    ] {
+        assert!(
+            !server.succeeds(true, &attempt),
+            "with the guard: {attempt}"
+        );
+        assert!(
+            server.succeeds(false, &attempt),
+            "not even without: {attempt}"
+        );
+    }
+}
+
+/// What everybody's builds may read must not hold the keys.
+#[test]
+fn keys_below_a_folder_of_everybody() {
+    let (Some(kubectl), Some(_)) = (kubectl(), landlock()) else {
+        return;
+    };
+    let mut server = Server::new(&kubectl);
+    let link = server.world.path("link");
+    std::os::unix::fs::symlink(server.world.path(""), link).unwrap();
+    for around in ["keys", "", "link"] {
+        server.world.set("KSOPS_GUARD_READ", around);
+        let errors = server.build(true, "app", LEGACY).refused();
+        let said = "the keys of all projects are in it";
+        assert!(errors.contains(said), "{around}: {errors}");
+    }
+    server.world.set("KSOPS_GUARD_READ", "keys/team-a");
+    assert!(server.build(true, "app", LEGACY).ok);
+}

@@ -225,6 +225,7 @@ fn where_it_cannot_run_it_says_why() {
         ("KSOPS_GUARD_KUSTOMIZE", "/nowhere/kustomize"),
         ("KSOPS_GUARD_BEST_EFFORT", "yes"),
         ("KSOPS_GUARD_READ", "keys"),
+        ("KSOPS_GUARD_PORTS", "https"),
         ("KSOPS_PLACEHOLDER", "true"),
     ] {
         let mut server = Server::new(&kubectl);

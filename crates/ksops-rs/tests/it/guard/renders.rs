@@ -221,7 +221,7 @@ fn remote_helm_charts() {
         return;
     };
     let Some(helm) = tool("helm") else { return };
-    let server = Server::new(&kubectl);
+    let mut server = Server::new(&kubectl);
     let helm_copy = server.world.path("image/usr/local/bin/helm");
     fs::copy(&helm, &helm_copy).unwrap();
     fs::set_permissions(&helm_copy, fs::Permissions::from_mode(0o755)).unwrap();
@@ -250,6 +250,9 @@ fn remote_helm_charts() {
     run(&["package", "chart/web", "-d", "charts"]);
     run(&["repo", "index", "charts"]);
     let port = serve(server.world.path("charts"));
+    server
+        .world
+        .set_text("KSOPS_GUARD_PORTS", &port.to_string());
     let folder = format!("{OWN}/web");
     let text = format!(
         "helmCharts:\n- name: web\n  repo: http://127.0.0.1:{port}\n  version: 0.1.0\n  releaseName: web\n  valuesInline: {{a: c}}\n"
@@ -393,6 +396,9 @@ fn remote_bases_over_ssh() {
         .world
         .write(&format!("{OWN}/remote/kustomization.yaml"), base);
     server.world.set_text("GIT_SSH_COMMAND", &command);
+    server
+        .world
+        .set_text("KSOPS_GUARD_PORTS", &port.to_string());
     let built: Built = server.build(true, "remote", LEGACY);
     let _ = fs::remove_file(&key);
     let rendered = built.rendered();
