@@ -1,11 +1,7 @@
 //! Which credentials of clouds count: those in a folder of keys, those of the
 //! pod, or none.
 
-use std::{
-    ffi::OsString,
-    path::PathBuf,
-    sync::OnceLock,
-};
+use std::{ffi::OsString, path::PathBuf, sync::OnceLock};
 
 use sops_core::{
     Keyring,
