@@ -188,6 +188,7 @@ for what, done in [
     ("keyrings of the user", call(keyctl, 0, -4, 1)),
     ("MPTCP", makes(socket.AF_INET, socket.SOCK_STREAM, 262)),
     ("SMC", makes(43, socket.SOCK_STREAM, 0)),
+    ("x32", not arm and call(0x40000000 + 39)),
     ("own limits", call(prlimit, 0, 7, None, ctypes.byref(limit))),
     ("own processors", call(affinity, 0, 8, ctypes.byref(mask))),
     ("own priority", call(priority, 0, 0, 1)),
