@@ -213,7 +213,7 @@ pub fn metadata(data: &[u8]) {
         return;
     };
     if let Ok(read) = Metadata::from_mapping(block) {
-        let again = Metadata::from_mapping(&read.to_mapping(true));
+        let again = Metadata::from_mapping(&read.to_mapping());
         assert!(again.is_ok_and(|again| again == read), "metadata changes");
     }
 }

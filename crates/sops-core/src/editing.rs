@@ -187,7 +187,8 @@ impl Document<Editing> {
     pub fn set_rule(&mut self, rule: Rule) -> Result<()> {
         if self.format() != Format::Binary {
             encrypt::check_rule(&rule)?;
-            self.state_mut().metadata.rule = rule;
+            let metadata = &mut self.state_mut().metadata;
+            (metadata.rule, metadata.names_rule) = (rule, true);
         }
         Ok(())
     }

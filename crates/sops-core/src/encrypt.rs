@@ -116,16 +116,20 @@ impl EncryptOptions {
 }
 
 /// The metadata of a new file, without recipients, MAC and time.
+///
+/// A binary file is one value, which no rule is for (sops-config §6); what it is
+/// written as does not matter, nor does that other data is written as one.
 pub(crate) fn new_metadata(format: Format, options: &EncryptOptions) -> Result<Metadata> {
-    let output = options.format.unwrap_or(format);
-    let rule = if format == Format::Binary || output == Format::Binary {
-        Rule::default()
-    } else {
+    let names_rule = format != Format::Binary;
+    let rule = if names_rule {
         check_rule(&options.rule)?;
         options.rule.clone()
+    } else {
+        Rule::default()
     };
     Ok(Metadata {
         rule,
+        names_rule,
         mac_only_encrypted: options.mac_only_encrypted,
         version: version::CURRENT.into(),
         ..Metadata::default()

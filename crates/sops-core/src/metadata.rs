@@ -24,6 +24,10 @@ pub struct Metadata {
     pub mac: String,
     /// Which values are encrypted.
     pub rule: Rule,
+    /// Whether a file that is written names that rule: a new one that is made
+    /// from binary data does not, whatever its format. As in sops the default
+    /// of a file that was read counts as named.
+    pub names_rule: bool,
     /// Whether only encrypted values count for the MAC.
     pub mac_only_encrypted: bool,
     /// The sops release that wrote the file; empty where the file does not
@@ -39,6 +43,7 @@ impl fmt::Debug for Metadata {
             .field("shamir_threshold", &self.shamir_threshold)
             .field("last_modified", &self.last_modified)
             .field("rule", &self.rule)
+            .field("names_rule", &self.names_rule)
             .field("mac_only_encrypted", &self.mac_only_encrypted)
             .field("version", &self.version)
             .finish_non_exhaustive()

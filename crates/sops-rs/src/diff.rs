@@ -10,7 +10,8 @@ use sops_core::{
 /// What is to change, by key group.
 pub(crate) struct Diff {
     groups: Vec<Group>,
-    threshold: Option<(usize, usize)>,
+    /// How many groups must be opened: before, and after.
+    threshold: (usize, usize),
 }
 
 struct Group {
@@ -59,13 +60,13 @@ impl Diff {
         let after = before.min(theirs.len());
         Diff {
             groups: groups.collect(),
-            threshold: (before != after).then_some((before, after)),
+            threshold: (before, after),
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         let same = |group: &Group| group.added.is_empty() && group.removed.is_empty();
-        self.threshold.is_none() && self.groups.iter().all(same)
+        self.threshold.0 == self.threshold.1 && self.groups.iter().all(same)
     }
 
     /// On one line, for reports; `None` where nothing is to change.
@@ -85,7 +86,8 @@ impl Diff {
                 }
             }
         }
-        if let Some((before, after)) = self.threshold {
+        let (before, after) = self.threshold;
+        if before != after {
             parts.push(format!("the threshold is {before}, and is to be {after}"));
         }
         (!parts.is_empty()).then(|| format!("other recipients; {}", parts.join("; ")))
@@ -101,9 +103,15 @@ impl Diff {
             }
         };
         let mut text = String::from("The following changes will be made to the file's groups:\n");
-        if let Some((before, after)) = self.threshold {
-            text.push_str(&paint("32", format!("+++ shamir_threshold: {after}")));
-            text.push_str(&paint("31", format!("--- shamir_threshold: {before}")));
+        match self.threshold {
+            (0, 0) => {}
+            (before, after) if before == after => {
+                text.push_str(&format!("shamir_threshold: {after}\n"));
+            }
+            (before, after) => {
+                text.push_str(&paint("32", format!("+++ shamir_threshold: {after}")));
+                text.push_str(&paint("31", format!("--- shamir_threshold: {before}")));
+            }
         }
         for (n, group) in self.groups.iter().enumerate() {
             text.push_str(&paint("4", format!("Group {}", n + 1)));

@@ -51,7 +51,8 @@ pub(crate) const CONTEXT: u8 = 6;
 pub(crate) fn of_core(error: Error, shown: bool) -> crate::Error {
     let code = match error.kind() {
         ErrorKind::DataKey => DATA_KEY,
-        ErrorKind::Decrypt => TREE,
+        // What SOPS has no value for is seen by sops when it decrypts.
+        ErrorKind::Decrypt | ErrorKind::Unsupported => TREE,
         ErrorKind::Mac => MAC,
         ErrorKind::Emit => DUMP,
         ErrorKind::Path => EXTRACT,

@@ -12,6 +12,7 @@ use crate::{
     args::{Given, flag},
     exit, read,
     session::{Session, format_named, shown},
+    target::Target,
     version,
 };
 
@@ -27,6 +28,8 @@ pub(crate) struct Input {
     pub(crate) output_format: Format,
     /// Whether a type was named, so that the name says nothing.
     is_typed: bool,
+    /// The same for the output.
+    is_output_typed: bool,
 }
 
 impl Input {
@@ -44,6 +47,7 @@ impl Input {
             format: input_type.unwrap_or(by_name),
             output_format: output_type.unwrap_or(by_name),
             is_typed: input_type.is_some(),
+            is_output_typed: output_type.is_some(),
             named,
             file,
         }
@@ -68,6 +72,23 @@ impl Input {
     /// How messages call the input.
     pub(crate) fn name(&self) -> String {
         self.file.as_deref().map_or("stdin".into(), shown)
+    }
+
+    /// Says so where a file has another format than before, which its name does
+    /// not tell: as sops, all that change a file write what `--output-type` or
+    /// else the name says.
+    pub(crate) fn warn_of_format(&self, session: &mut Session<'_, '_>, target: &Target) {
+        let (before, now, name) = (self.format, self.output_format, self.name());
+        let is_in_place =
+            matches!((target, &self.file), (Target::File(to), Some(file)) if to == file);
+        if !is_in_place || before == now {
+            return;
+        }
+        session.warn(&if self.is_output_typed {
+            format!("{name} holds {now} from now on, as --output-type says: whoever reads it must name the type")
+        } else {
+            format!("{name} holds {now} from now on, as its name says: --output-type {before} would keep it {before}")
+        });
     }
 
     pub(crate) fn read(&self, session: &mut Session<'_, '_>) -> Result<Vec<u8>> {

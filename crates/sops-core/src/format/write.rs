@@ -78,7 +78,7 @@ pub(crate) fn write_encrypted(
     format: Format,
     style: &Style,
 ) -> Result<Vec<u8>> {
-    let block = metadata.to_mapping(format != Format::Binary);
+    let block = metadata.to_mapping();
     for document in &mut tree {
         match format {
             Format::Dotenv => dotenv::put_metadata(document, &block),

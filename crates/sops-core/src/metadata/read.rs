@@ -63,6 +63,7 @@ impl Metadata {
             last_modified: block.last_modified()?,
             mac,
             rule: block.rule()?,
+            names_rule: true,
             mac_only_encrypted: block.flag("mac_only_encrypted")?,
             version: block.text("version")?,
         })

@@ -59,7 +59,7 @@ fn written_in_sorted_order() {
     block.push("encrypted_regex", "^data$");
     block.push("unknown", "dropped");
     let metadata = Metadata::from_mapping(&block).unwrap();
-    let written = metadata.to_mapping(true);
+    let written = metadata.to_mapping();
     assert_eq!(
         keys(&written),
         [
@@ -73,7 +73,11 @@ fn written_in_sorted_order() {
         ]
     );
     assert_eq!(Metadata::from_mapping(&written).unwrap(), metadata);
-    assert!(!keys(&metadata.to_mapping(false)).contains(&"encrypted_regex"));
+    let unnamed = Metadata {
+        names_rule: false,
+        ..metadata
+    };
+    assert!(!keys(&unnamed.to_mapping()).contains(&"encrypted_regex"));
 }
 
 #[test]
@@ -84,7 +88,7 @@ fn groups() {
     with_groups.push("key_groups", list([group.clone(), group.clone()]));
     let metadata = Metadata::from_mapping(&with_groups).unwrap();
     assert_eq!(metadata.key_groups.len(), 2);
-    let written = metadata.to_mapping(true);
+    let written = metadata.to_mapping();
     let Some(Value::List(groups)) = written.get("key_groups") else {
         panic!("no groups");
     };
@@ -131,9 +135,9 @@ fn other_keys_are_kept_in_order() {
         .map(|key| key.recipient().to_string())
         .collect();
     assert_eq!(ids, ["arn:aws:kms:1|a:1,b:2", "ABCD", "age1a"]);
-    let written = metadata.to_mapping(true);
+    let written = metadata.to_mapping();
     let again = Metadata::from_mapping(&written).unwrap();
-    assert_eq!(again.to_mapping(true), written);
+    assert_eq!(again.to_mapping(), written);
     let Some(Value::List(kms)) = written.get("kms") else {
         panic!("no kms");
     };
@@ -254,7 +258,7 @@ fn an_unquoted_time_is_read() {
     assert_eq!(metadata.last_modified, time);
     assert_eq!(
         metadata
-            .to_mapping(true)
+            .to_mapping()
             .get("lastmodified")
             .and_then(Value::as_str),
         Some("2026-11-22T02:04:40+01:00")

@@ -7,10 +7,9 @@ use crate::{
 };
 
 impl Metadata {
-    /// The `sops` block, keys sorted at every level. `with_rule` is false for
-    /// binary files, which name no selection rule.
+    /// The `sops` block, keys sorted at every level.
     #[must_use]
-    pub fn to_mapping(&self, with_rule: bool) -> Mapping {
+    pub fn to_mapping(&self) -> Mapping {
         let mut block = Mapping::default();
         if let [group] = self.key_groups.as_slice() {
             push_group(&mut block, group, false);
@@ -28,7 +27,7 @@ impl Metadata {
         }
         block.push("lastmodified", self.last_modified.to_rfc3339_seconds());
         block.push("mac", self.mac.as_str());
-        if with_rule {
+        if self.names_rule {
             let (name, text) = self.rule.field();
             block.push(name, text);
         }

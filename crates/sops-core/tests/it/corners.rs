@@ -128,6 +128,6 @@ version: 3.13.2
     let metadata = Metadata::from_mapping(&tree).unwrap();
     let kinds: Vec<_> = metadata.keys().map(|key| key.kind().name()).collect();
     assert_eq!(kinds, ["gcp_kms", "hckms", "azure_kv", "hc_vault"]);
-    let again = Metadata::from_mapping(&metadata.to_mapping(true)).unwrap();
+    let again = Metadata::from_mapping(&metadata.to_mapping()).unwrap();
     assert!(again == metadata);
 }

@@ -1,12 +1,15 @@
 //! `edit`: a person's editor on the plaintext of a file
 //! (sops-encrypt-and-edit §5).
 
+mod untouched;
+
 use std::{
     io::Read,
     path::{Path, PathBuf},
 };
 
 use sops_core::{Document, EncryptOptions, Format, Plain};
+use untouched::Shown;
 use zeroize::Zeroizing;
 
 use super::encrypt;
@@ -32,7 +35,10 @@ pub(crate) fn command(session: &mut Session<'_, '_>, given: &Given) -> Result<()
     };
     let input = Input::given(given, Some(file.clone()))?;
     let bytes = edited(session, given, &input).map_err(|error| error.about(input.path()))?;
-    Target::File(file).write(session, &bytes)
+    let target = Target::File(file);
+    target.write(session, &bytes)?;
+    input.warn_of_format(session, &target);
+    Ok(())
 }
 
 /// The encrypted file as it is after editing.
@@ -67,7 +73,13 @@ fn existing(session: &mut Session<'_, '_>, given: &Given, input: &Input) -> Resu
         .to_bytes(input.output_format, &style)
         .map_err(|error| input.error(session, error))?;
     let document = ask(session, input, &text, |_| Ok(()))?;
-    changed.document.set_tree(document.tree().to_vec());
+    let mut tree = document.tree().to_vec();
+    let shown = Shown {
+        format: input.output_format,
+        style: &style,
+    };
+    shown.keep(changed.document.tree(), &mut tree);
+    changed.document.set_tree(tree);
     changed.document.raise_version();
     changed.finish(session, input)
 }

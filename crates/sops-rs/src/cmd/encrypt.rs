@@ -53,12 +53,13 @@ pub(crate) fn encrypted(
     let keys = session.keys(&Opening::of(given)?)?;
     let bytes = input.read(session)?;
     let document = Document::parse_plain(&bytes, input.format).map_err(|error| {
-        let is_encrypted = error.kind() == ErrorKind::AlreadyEncrypted;
+        let kind = error.kind();
         let error = input.error(session, error);
-        if is_encrypted {
-            error
-        } else {
-            error.with_exit_code(exit::READ)
+        match kind {
+            ErrorKind::AlreadyEncrypted => error,
+            // sops reads it, and cannot encrypt it.
+            ErrorKind::Unsupported => error.with_exit_code(exit::ENCRYPT),
+            _ => error.with_exit_code(exit::READ),
         }
     })?;
     creation::no_empty_group(given, rule.as_ref())?;

@@ -45,7 +45,11 @@ pub(crate) fn run(session: &mut Session<'_, '_>, given: &Given) -> Result<()> {
     if modes.decrypt && !modes.rotate && !modes.set {
         return target.write_plaintext(session, &bytes);
     }
-    target.write(session, &bytes)
+    target.write(session, &bytes)?;
+    if !modes.encrypt {
+        input.warn_of_format(session, &target);
+    }
+    Ok(())
 }
 
 struct Modes {

@@ -26,7 +26,9 @@ pub(crate) fn command(session: &mut Session<'_, '_>, given: &Given) -> Result<()
     let target = Target::given(given, Some(&file))?;
     let input = Input::given(given, Some(file))?;
     let bytes = rotated(session, given, &input).map_err(|error| error.about(input.path()))?;
-    target.write(session, &bytes)
+    target.write(session, &bytes)?;
+    input.warn_of_format(session, &target);
+    Ok(())
 }
 
 /// The file with a new data key.

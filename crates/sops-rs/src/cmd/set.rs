@@ -131,15 +131,7 @@ fn change(
     if !differs && given.switch(&flag::IDEMPOTENT) {
         return Ok(None);
     }
-    let bytes = changed.finish(session, input)?;
-    if input.format != input.output_format {
-        session.warn(&format!(
-            "{} holds {} from now on, as --output-type says: whoever reads it must name the type",
-            input.name(),
-            input.output_format
-        ));
-    }
-    Ok(Some(bytes))
+    changed.finish(session, input).map(Some)
 }
 
 fn write(
@@ -149,7 +141,12 @@ fn write(
 ) -> Result<()> {
     let bytes = result.map_err(|error| error.about(input.path()))?;
     match (bytes, &input.file) {
-        (Some(bytes), Some(file)) => Target::File(file.clone()).write(session, &bytes),
+        (Some(bytes), Some(file)) => {
+            let target = Target::File(file.clone());
+            target.write(session, &bytes)?;
+            input.warn_of_format(session, &target);
+            Ok(())
+        }
         _ => Ok(()),
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use sops_core::config::CreationRule;
 
 use crate::{
-    Error, Opening, Result,
+    Error, Keys, Opening, Result,
     args::{Given, flag},
     changed, config,
     diff::Diff,
@@ -36,12 +36,12 @@ pub(crate) fn command(session: &mut Session<'_, '_>, given: &Given) -> Result<()
     }
     let files: Vec<PathBuf> = given.positionals.iter().map(|file| cleaned(file)).collect();
     let mut summary = Summary::default();
-    let mut last = None;
+    let (mut last, mut keys) = (None, None);
     for (n, file) in files.iter().enumerate() {
         progress(session, n, files.len());
         let done = Update::new(given, &found, file.clone()).and_then(|update| {
             update
-                .run(session)
+                .run(session, &mut keys)
                 .map_err(|error| error.about(update.input.path()))
         });
         match done {
@@ -142,7 +142,8 @@ impl<'a> Update<'a> {
         })
     }
 
-    fn run(&self, session: &mut Session<'_, '_>) -> Result<Done> {
+    /// The keys are looked for when the first file needs them, and once.
+    fn run(&self, session: &mut Session<'_, '_>, keys: &mut Option<Keys>) -> Result<Done> {
         let input = &self.input;
         let file = input.file.as_deref().unwrap_or(Path::new(""));
         let name = shown(file);
@@ -150,7 +151,9 @@ impl<'a> Update<'a> {
         let bytes = input
             .read(session)
             .map_err(|error| error.with_exit_code(exit::GENERIC))?;
-        let document = input.parse(session, &bytes)?;
+        let document = input
+            .parse(session, &bytes)
+            .map_err(|error| error.with_exit_code(exit::GENERIC))?;
         let diff = Diff::new(&document, &rule);
         if diff.is_empty() {
             session.tell(&format!("File {name} already up to date"));
@@ -172,7 +175,10 @@ impl<'a> Update<'a> {
             session.tell(&format!("File {name} left unchanged"));
             return Ok(Done::Left);
         }
-        let keys = session.keys(&self.opening)?;
+        let keys = match keys {
+            Some(keys) => keys,
+            None => keys.insert(session.keys(&self.opening)?),
+        };
         let mut document = document
             .rekey(&keys.keyring)
             .map_err(|error| input.opening_error(session, keys.note.as_ref(), error))?;
@@ -215,15 +221,21 @@ pub(crate) fn confirmed(session: &mut Session<'_, '_>, question: &str) -> Result
     }
 }
 
+/// A line, of which the last one may lack its end (`printf y |`); `None` at
+/// the end of stdin, and for what is too long to be an answer.
 fn answer(stdin: &mut dyn Read) -> Option<String> {
+    const MAX: usize = 64;
     let (mut byte, mut bytes) = ([0], Vec::new());
     while matches!(stdin.read(&mut byte), Ok(1)) {
         if byte == *b"\n" {
             return Some(String::from_utf8_lossy(&bytes).trim().to_owned());
         }
+        if bytes.len() == MAX {
+            return None;
+        }
         bytes.push(byte[0]);
     }
-    None
+    (!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).trim().to_owned())
 }
 
 /// Says how far it is, to a person, where it may take long.

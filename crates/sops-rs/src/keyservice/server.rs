@@ -14,7 +14,7 @@ use sops_core::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener},
-    sync::{Semaphore, mpsc, oneshot},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
     time::timeout,
 };
 use zeroize::Zeroizing;
@@ -31,7 +31,7 @@ const CONNECTIONS: usize = 64;
 const STREAMS: u32 = 16;
 /// How many keys are worked with at once.
 pub(crate) const AT_ONCE: usize = 8;
-/// How long a connection may do nothing.
+/// How long a connection may do nothing, once it was used.
 const IDLE: Duration = Duration::from_secs(600);
 
 /// A person is to be asked whether a request is answered.
@@ -115,31 +115,34 @@ impl Listener {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else {
                 return;
             };
-            let shared = shared.clone();
-            match &self {
+            let accepted = match &self {
                 Listener::Tcp(listener) => {
-                    if let Ok((stream, _)) = listener.accept().await {
-                        tokio::spawn(async move {
-                            connection(stream, shared).await;
-                            drop(place);
-                        });
-                        continue;
-                    }
+                    let accepted = listener.accept().await;
+                    accepted.map(|(stream, _)| attend(stream, shared.clone(), place))
                 }
                 Listener::Unix(listener, _) => {
-                    if let Ok((stream, _)) = listener.accept().await {
-                        tokio::spawn(async move {
-                            connection(stream, shared).await;
-                            drop(place);
-                        });
-                        continue;
-                    }
+                    let accepted = listener.accept().await;
+                    accepted.map(|(stream, _)| attend(stream, shared.clone(), place))
                 }
+            };
+            if accepted.is_err() {
+                // Too many open files, perhaps: until some are closed.
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
-            // Too many open files, perhaps: until some are closed.
-            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
+}
+
+/// Starts to serve a connection, which has its place until it ends.
+fn attend(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    shared: Shared,
+    place: OwnedSemaphorePermit,
+) {
+    tokio::spawn(async move {
+        connection(stream, shared).await;
+        drop(place);
+    });
 }
 
 async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, shared: Shared) {
@@ -154,8 +157,10 @@ async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static
     };
     // Requests are worked on by tasks of their own, while this one keeps the
     // connection going.
-    while let Ok(Some(Ok((request, respond)))) = timeout(IDLE, connection.accept()).await {
+    let mut wait = PATIENCE;
+    while let Ok(Some(Ok((request, respond)))) = timeout(wait, connection.accept()).await {
         tokio::spawn(answer(request, respond, shared.clone()));
+        wait = IDLE;
     }
 }
 

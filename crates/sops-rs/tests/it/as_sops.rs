@@ -23,6 +23,9 @@ pub(crate) fn folder() -> Folder {
     folder.write("sub/p.yaml", "data: x\nb: y\n");
     folder.write("other/e.json", encrypted("json", "basic"));
     folder.write("env", "A=1\n");
+    folder.write("number-key.yaml", "1: a\n");
+    folder.write("large.yaml", "p: 9223372036854775808\n");
+    folder.write("list-key.yaml", "? [a]\n: x\n");
     folder.write("value.json", "\"from a file\"");
     folder.write(
         "rules.yaml",
@@ -307,6 +310,16 @@ fn encrypt() {
             "encrypt --encrypted-suffix x p.yaml",
             "encrypt --encrypted-suffix x --unencrypted-suffix y p.yaml",
             "encrypt --encrypted-regex x p.txt",
+            // The selection rule belongs to the format that is read.
+            "encrypt --output-type binary p.yaml",
+            "encrypt --output-type binary --encrypted-regex ^b$ sub/p.yaml",
+            "encrypt --input-type binary p.yaml",
+            "encrypt --input-type binary --encrypted-regex x p.yaml",
+            "encrypt --input-type yaml /dev/stdin < p.yaml",
+            "encrypt --output-type json p.txt",
+            "encrypt number-key.yaml",
+            "encrypt large.yaml",
+            "encrypt list-key.yaml",
             "encrypt --age foo p.yaml",
             "encrypt --output-type dotenv nested.yaml",
             "encrypt --output-type ini p.yaml",
@@ -333,6 +346,7 @@ fn encrypt_by_rules() {
     same(&[
         "--config rules.yaml encrypt p.yaml",
         "--config rules.yaml encrypt sub/p.yaml",
+        "--config rules.yaml encrypt --output-type binary sub/p.yaml",
         "--config rules.yaml encrypt sub/../p.yaml",
         "--config rules.yaml encrypt p.txt",
         "--config rules.yaml encrypt --filename-override sub/x.yaml p.txt",
@@ -358,6 +372,8 @@ fn rotate() {
     same(&[
         "rotate e.yaml",
         "rotate -i e.yaml",
+        "rotate -i e.bin",
+        "rotate -i --output-type json e.yaml",
         "rotate e.yaml --output o",
         "rotate -i --output o e.yaml",
         "rotate none.yaml",
@@ -391,6 +407,8 @@ fn set_and_unset() {
         "set e.yaml [\"a\"] nojson",
         "set e.yaml [\"a\"] 1e400",
         "set e.yaml a 1",
+        "set e.bin [\"data\"] \"x\"",
+        "set --input-type yaml noext [\"a\"] 1",
         "set e.yaml [\"a\"]",
         "set e.yaml",
         "set none.yaml [\"a\"] 1",
@@ -460,6 +478,7 @@ fn edit() {
         &[
             "e.yaml",
             "edit e.yaml --output-type yaml",
+            "edit e.yaml --output-type json",
             "--input-type yaml --output-type yaml e.yaml",
         ],
         "sh -c 'echo new: 1 >> \"$0\"'",
@@ -492,6 +511,9 @@ fn updatekeys() {
         "--config rules.yaml updatekeys -y e.json",
         "--config rules.yaml updatekeys e.yaml < y\n",
         "--config rules.yaml updatekeys e.yaml < n\n",
+        "--config rules.yaml updatekeys e.yaml < y",
+        "--config rules.yaml updatekeys e.yaml < n",
+        "--config rules.yaml updatekeys e.yaml < maybe",
         "--config rules.yaml updatekeys e.yaml < maybe\ny\n",
         "--config rules.yaml updatekeys e.yaml",
         "--config rules.yaml updatekeys e.yaml < \n",
@@ -505,6 +527,39 @@ fn updatekeys() {
         "--config rules.yaml updatekeys -y e.bin",
         "--config /dev/null updatekeys -y e.bin",
     ]);
+}
+
+/// The threshold stands above the groups, also where it stays.
+#[test]
+fn updatekeys_of_a_file_with_groups() {
+    let Some(sops) = sops() else { return };
+    let folder = Folder::new();
+    folder.write("p.yaml", "a: 1\n");
+    for count in [3, 2] {
+        let groups = [A, B, A][..count].iter();
+        let groups: Vec<_> = groups.map(|name| format!("{{age: [{name}]}}")).collect();
+        folder.write(
+            &format!("{count}.yaml"),
+            format!(
+                "creation_rules:\n- {{shamir_threshold: 2, key_groups: [{}]}}\n",
+                groups.join(", ")
+            ),
+        );
+    }
+    folder
+        .run(&["--config", "3.yaml", "encrypt", "-i", "p.yaml"])
+        .ok();
+    let run = |program, answer: &[u8]| {
+        let args = ["--config", "2.yaml", "updatekeys", "p.yaml"];
+        folder.run_with(program, &args, answer)
+    };
+    let (theirs, ours) = (run(&sops, b"n\n"), run(&sops_rs(), b"n\n"));
+    assert_eq!((theirs.code, theirs.text()), (ours.code, ours.text()));
+    assert!(
+        ours.text().contains("shamir_threshold: 2\nGroup 1"),
+        "{}",
+        ours.text()
+    );
 }
 
 #[test]

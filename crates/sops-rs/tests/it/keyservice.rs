@@ -8,6 +8,10 @@ use std::{
     os::unix::{fs::PermissionsExt, net::UnixStream},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -187,6 +191,237 @@ fn what_goes_wrong_is_said() {
     assert!(run.stderr.contains("the key service tcp"), "{}", run.stderr);
     folder.var("SOPS_AGE_KEY_FILE", key("age-b.txt").to_str().unwrap());
     folder.run(&["decrypt", "p.yaml"]).ok();
+}
+
+/// A service that answers every request with this message of `grpc`, one
+/// field of bytes.
+fn answering(bytes: Vec<u8>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("tcp://{}", listener.local_addr().unwrap());
+    listener.set_nonblocking(true).unwrap();
+    let mut message = vec![0x0a];
+    let mut length = bytes.len();
+    while length >= 0x80 {
+        message.push(u8::try_from(length & 0x7f).unwrap() | 0x80);
+        length >>= 7;
+    }
+    message.push(u8::try_from(length).unwrap());
+    message.extend(bytes);
+    let mut frame = vec![0];
+    frame.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
+    frame.extend(message);
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(answer_all(stream, frame.clone()));
+            }
+        });
+    });
+    uri
+}
+
+async fn answer_all(stream: tokio::net::TcpStream, frame: Vec<u8>) {
+    let mut connection = h2::server::handshake(stream).await.unwrap();
+    while let Some(Ok((_request, mut respond))) = connection.accept().await {
+        let mut stream = respond
+            .send_response(http::Response::new(()), false)
+            .unwrap();
+        stream.send_data(frame.clone().into(), false).unwrap();
+        let mut trailers = http::HeaderMap::new();
+        trailers.insert("grpc-status", 0.into());
+        stream.send_trailers(trailers).unwrap();
+    }
+}
+
+/// Runs with nothing but this service.
+fn with_service(folder: &Folder, uri: &str, args: &[&str]) -> (i32, String) {
+    let service = ["--enable-local-keyservice=false", "--keyservice", uri];
+    let (command, rest) = args.split_first().unwrap();
+    let run = folder.run(&[&[*command], &service[..], rest].concat());
+    assert_eq!(run.text(), "", "nothing comes of it");
+    (
+        run.code,
+        run.stderr
+            .replace(uri.split_once("://").unwrap().1, "PLACE"),
+    )
+}
+
+#[test]
+fn an_answer_that_is_no_key_is_the_fault_of_the_service() {
+    let folder = keyless();
+    folder.write("e.yaml", crate::common::encrypted("yaml", "coll-nested"));
+    for bytes in [vec![7; 31], Vec::new(), vec![7; 10_000]] {
+        let (code, stderr) = with_service(&folder, &answering(bytes), &["decrypt", "e.yaml"]);
+        assert_eq!(code, 128);
+        insta::allow_duplicates! { insta::assert_snapshot!(stderr); }
+    }
+    let kms = ["--kms", "arn:aws:kms:eu-west-1:1:key/x"];
+    for (keys, bytes) in [
+        (["--age", A], b"evil: x\nmore: y\n".to_vec()),
+        (["--age", A], vec![b'k'; 10_000]),
+        (
+            ["--age", A],
+            b"-----BEGIN AGE ENCRYPTED FILE-----\nAAAA\n-----END AGE ENCRYPTED FILE-----\n"
+                .to_vec(),
+        ),
+        (
+            ["--pgp", "CAB1425877E545A6B366F101B8DAC7A1F2DEFCFC"],
+            b"x".to_vec(),
+        ),
+        (kms, b"evil: x\nmore: y\n".to_vec()),
+        (kms, Vec::new()),
+    ] {
+        let args = [&["encrypt"], &keys[..], &["p.yaml"]].concat();
+        let (code, stderr) = with_service(&folder, &answering(bytes), &args);
+        assert_eq!(code, 1);
+        assert!(stderr.contains("no wrapped key"), "{stderr}");
+        assert!(!stderr.contains("evil"), "{stderr}");
+    }
+}
+
+#[test]
+fn what_is_no_key_service_is_called_so() {
+    let folder = keyless();
+    folder.write("e.yaml", crate::common::encrypted("yaml", "coll-nested"));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("tcp://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let _ = stream.unwrap().write_all(b"HTTP/1.1 400 x\r\n\r\n");
+        }
+    });
+    let (code, stderr) = with_service(&folder, &uri, &["decrypt", "e.yaml"]);
+    assert_eq!(code, 128);
+    insta::assert_snapshot!(stderr);
+}
+
+/// How many keys a file has is the file's choice: who says nothing is waited
+/// for once, and not as long as for a person.
+#[test]
+fn a_silent_service_is_waited_for_once() {
+    let folder = Folder::new();
+    folder.write("p.yaml", "secret: hunter2\n");
+    let three = format!("{A},{B},{A}");
+    folder
+        .run(&["encrypt", "-i", "--age", &three, "p.yaml"])
+        .ok();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("tcp://{}", listener.local_addr().unwrap());
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    thread::spawn(move || {
+        let mut open = Vec::new();
+        for stream in listener.incoming() {
+            open.push(stream);
+            counted.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let start = Instant::now();
+    let (code, stderr) = with_service(&folder, &uri, &["decrypt", "p.yaml"]);
+    assert_eq!(code, 128);
+    assert!(stderr.contains("does not answer in time"), "{stderr}");
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    // A person would be waited for five minutes.
+    assert!(start.elapsed() < Duration::from_secs(150));
+}
+
+/// Connections that never ask for anything lose their places.
+#[test]
+fn silent_clients_lock_nobody_out() {
+    let server = ours(&["--addr", "127.0.0.1:0"], Stdio::null());
+    let address = server.uri.strip_prefix("tcp://").unwrap();
+    let silent: Vec<_> = (0..64)
+        .map(|_| {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.write_all(HELLO).unwrap();
+            stream
+        })
+        .collect();
+    // Until the first of them lose their places before a client gives up.
+    thread::sleep(Duration::from_secs(3));
+    work(&sops_rs(), &server.uri);
+    drop(silent);
+}
+
+/// Command lines with a key service, run by both programs.
+#[test]
+fn as_sops_does() {
+    let server = ours(&["--addr", "127.0.0.1:0"], Stdio::null());
+    let uri = &server.uri;
+    let service = format!("--enable-local-keyservice=false --keyservice {uri}");
+    let rows = |rows: &[&str]| -> Vec<String> {
+        let with = |row: &&str| row.replace("SERVICE", &service).replace("URI", uri);
+        rows.iter().map(with).collect()
+    };
+    let same = |table: &[&str], vars: &[(&str, &str)]| {
+        let table = rows(table);
+        let table: Vec<&str> = table.iter().map(String::as_str).collect();
+        crate::as_sops::same_with(&table, vars);
+    };
+    let encrypt = format!("encrypt SERVICE --age {A} p.yaml");
+    let old = format!("-e SERVICE --age {A} -i p.yaml");
+    let rotate = format!("rotate SERVICE -i --add-age {B} e.yaml");
+    let groups = format!("groups add SERVICE -i -f e.yaml --age {B}");
+    same(
+        &[
+            &encrypt,
+            &old,
+            "--config rules.yaml encrypt SERVICE two.yaml",
+            "decrypt SERVICE e.yaml",
+            "decrypt e.yaml SERVICE",
+            "decrypt --keyservice URI e.json",
+            "decrypt --keyservice=URI --keyservice=URI e.json",
+            "decrypt --keyservice bogus --keyservice URI e.env",
+            "SERVICE decrypt e.yaml",
+            "-d SERVICE e.yaml",
+            "-d SERVICE --extract [\"a\"] --output-type json e.yaml",
+            "rotate SERVICE e.yaml",
+            &rotate,
+            "-r SERVICE -i e.env",
+            "set SERVICE e.yaml [\"a\"] 1",
+            "unset SERVICE e.yaml [\"a\"]",
+            "SERVICE --set [\"a\"]~1 e.yaml",
+            "--config rules.yaml updatekeys SERVICE -y e.yaml",
+            "--config rules.yaml updatekeys -y SERVICE e.yaml e.json",
+            &groups,
+            "exec-env SERVICE e.env true",
+            "exec-file SERVICE e.yaml cat~{}",
+        ],
+        &[("SOPS_AGE_KEY_FILE", "/nonexistent")],
+    );
+    let none = [
+        "decrypt e.yaml",
+        "rotate -i e.yaml",
+        "set e.yaml [\"a\"] 1",
+        "--config rules.yaml updatekeys -y e.yaml",
+        "--config rules.yaml encrypt two.yaml",
+    ];
+    // By variables.
+    same(
+        &none,
+        &[
+            ("SOPS_ENABLE_LOCAL_KEYSERVICE", "false"),
+            ("SOPS_KEYSERVICE", uri),
+        ],
+    );
+    // Nobody who has a key, and nobody at all.
+    same(&none, &[("SOPS_ENABLE_LOCAL_KEYSERVICE", "false")]);
+    let nobody = format!("tcp://{}", free_address());
+    same(
+        &none,
+        &[
+            ("SOPS_ENABLE_LOCAL_KEYSERVICE", "false"),
+            ("SOPS_KEYSERVICE", &nobody),
+        ],
+    );
+    // The own keys come first.
+    same(&none, &[("SOPS_KEYSERVICE", &nobody)]);
 }
 
 #[test]

@@ -60,6 +60,92 @@ fn an_edit_changes_what_was_edited_and_nothing_else() {
     assert!((2..=3).contains(&old.len()), "{old:?}");
 }
 
+/// A value that the editor showed in other words than its type has.
+#[test]
+fn a_float_without_a_fraction_stays_one() {
+    let mut folder = folder();
+    folder.write("n.yaml", "a: two\nE: 3.0\nlist: [1.0, {b: 2.0}]\n");
+    folder.write("n.env", "A=two\n");
+    for name in ["n.yaml", "n.env"] {
+        folder.run(&["encrypt", "-i", "--age", A, name]).ok();
+    }
+    // As sops too every number alone is a float, and so is each of JSON.
+    for name in ["n.yaml", "n.env"] {
+        folder.run(&["set", name, r#"["port"]"#, "80"]).ok();
+    }
+    folder.var("EDITOR", "sed -i s/two/three/");
+    for name in ["n.yaml", "n.env"] {
+        let before = folder.read(name);
+        folder.run(&["edit", name]).ok();
+        let after = folder.read(name);
+        assert_eq!(
+            before.matches("type:float").count(),
+            after.matches("type:float").count()
+        );
+        let (old, _) = lines_that_differ(&before, &after);
+        assert!((2..=3).contains(&old.len()), "{old:?}");
+    }
+    // What is edited is what was typed.
+    folder.var("EDITOR", "sed -i s/80/81/");
+    folder.run(&["edit", "n.yaml"]).ok();
+    let line = folder.read("n.yaml");
+    let line = line.lines().find(|line| line.starts_with("port")).unwrap();
+    assert!(line.contains("type:int"), "{line}");
+}
+
+#[test]
+fn another_format_in_a_file_is_warned_of() {
+    let mut folder = folder();
+    folder.var("EDITOR", "sed -i s/two/three/");
+    let file = std::fs::read(folder.path().join("p.yaml")).unwrap();
+    let warned = |args: &[&str]| {
+        folder.write("p.yaml", &file);
+        folder.write("noext", &file);
+        let run = folder.run(args);
+        assert_eq!(run.code, 0, "{args:?}: {}", run.stderr);
+        run.stderr
+    };
+    let asked = "warning: \"p.yaml\" holds json from now on, as --output-type says: whoever reads it must name the type\n";
+    for args in [
+        &["edit", "--output-type", "json", "p.yaml"][..],
+        &["--output-type", "json", "p.yaml"],
+        &["rotate", "-i", "--output-type", "json", "p.yaml"],
+        &["-r", "-i", "--output-type", "json", "p.yaml"],
+        &["set", "--output-type", "json", "p.yaml", r#"["a"]"#, "1"],
+        &["unset", "--output-type", "json", "p.yaml", r#"["secret"]"#],
+        &["--set", r#"["a"] 1"#, "--output-type", "json", "p.yaml"],
+    ] {
+        assert_eq!(warned(args), asked, "{args:?}");
+    }
+    let set = ["set", "--input-type", "yaml", "noext", r#"["a"]"#, "1"];
+    assert_eq!(
+        warned(&set),
+        "warning: \"noext\" holds binary from now on, as its name says: --output-type yaml would keep it yaml\n"
+    );
+    for args in [
+        &["rotate", "--output-type", "json", "p.yaml"][..],
+        &["rotate", "-i", "p.yaml"],
+        &["set", "p.yaml", r#"["a"]"#, "1"],
+    ] {
+        assert_eq!(warned(args), "", "{args:?}");
+    }
+}
+
+#[test]
+fn an_answer_has_an_end() {
+    let folder = folder();
+    folder.write(".sops.yaml", format!("creation_rules:\n- age: '{A},{B}'\n"));
+    let update = |answer: &[u8]| folder.run_with(&sops_rs(), &["updatekeys", "p.yaml"], answer);
+    let before = folder.read("p.yaml");
+    let run = update(&[b'y'; 65]);
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("no answer"), "{}", run.stderr);
+    assert_eq!(update(b"n").code, 0);
+    assert_eq!(folder.read("p.yaml"), before);
+    assert_eq!(update(b"y").code, 0);
+    assert_ne!(folder.read("p.yaml"), before);
+}
+
 #[test]
 fn the_text_for_the_editor_is_private_and_gone_afterwards() {
     let mut folder = folder();

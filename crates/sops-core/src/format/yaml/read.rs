@@ -375,18 +375,18 @@ impl<'d, 'a> Reader<'d, 'a> {
                 _ => id,
             })?;
         }
-        let refuse = |what| {
-            self.error(
-                id,
-                ErrorKind::Unsupported,
-                format!("a key is {what}; SOPS knows only text keys"),
-            )
-            .advise("put the key in quotes")
+        let refused = |kind, what| {
+            let message = format!("a key is {what}; SOPS knows only text keys");
+            self.error(id, kind, message)
+                .advise("put the key in quotes")
         };
+        let refuse = |what| refused(ErrorKind::Unsupported, what);
+        // Which sops cannot even read.
+        let unreadable = || refused(ErrorKind::Syntax, "a collection");
         match &self.node(id).kind {
             Kind::Alias(target) => return self.key(*target),
             Kind::Scalar { .. } => {}
-            _ => return Err(refuse("a collection")),
+            _ => return Err(unreadable()),
         }
         match self.scalar(id)? {
             Value::String(text) => Ok(text),
@@ -394,7 +394,7 @@ impl<'d, 'a> Reader<'d, 'a> {
             Value::Bool(_) => Err(refuse("a boolean")),
             Value::Int(_) | Value::Float(_) => Err(refuse("a number")),
             Value::Time(_) => Err(refuse("a timestamp")),
-            Value::Mapping(_) | Value::List(_) => Err(refuse("a collection")),
+            Value::Mapping(_) | Value::List(_) => Err(unreadable()),
         }
     }
 
