@@ -24,9 +24,8 @@ pub struct Metadata {
     pub mac: String,
     /// Which values are encrypted.
     pub rule: Rule,
-    /// Whether a file that is written names that rule: a new one that is made
-    /// from binary data does not, whatever its format. As in sops the default
-    /// of a file that was read counts as named.
+    /// Whether the file names that rule: one that was made from binary data
+    /// does not, whatever its format.
     pub names_rule: bool,
     /// Whether only encrypted values count for the MAC.
     pub mac_only_encrypted: bool,

@@ -2,10 +2,11 @@
 
 use super::{Editing, Recipients, Rekeying};
 use crate::{
-    Document, EncryptOptions, Encrypted, Keyring, Plain, Result,
+    Document, EncryptOptions, Encrypted, Format, Keyring, Plain, Result,
     decrypt::{self, Nonces},
     encrypt,
     keys::DataKey,
+    metadata::Metadata,
 };
 
 impl Document<Encrypted> {
@@ -57,7 +58,7 @@ impl Document<Encrypted> {
             let groups = &metadata.key_groups;
             let state = Editing {
                 recipients: Recipients::of_file(data_key, groups, metadata.shamir_threshold),
-                metadata,
+                metadata: named(metadata, format),
                 nonces,
                 output,
                 time: None,
@@ -108,15 +109,25 @@ impl Document<Encrypted> {
     /// [`ErrorKind`](crate::ErrorKind)`::Mac` where it is not the one that
     /// encrypted the MAC.
     pub fn rekey_with(self, data_key: DataKey) -> Result<Document<Rekeying>> {
+        let format = self.format();
         self.replace(|_, metadata| {
             decrypt::open_mac(&metadata, &decrypt::cipher(&data_key)?, None)?;
             let groups = &metadata.key_groups;
             let state = Rekeying {
                 recipients: Recipients::of_file(data_key, groups, metadata.shamir_threshold),
-                metadata,
+                metadata: named(metadata, format),
             };
             Ok((decrypt::Outcome::default(), state))
         })
+    }
+}
+
+/// As sops, a changed file names the rule that it goes by without saying so;
+/// but not a binary one, in which no value could be left in clear.
+fn named(metadata: Metadata, format: Format) -> Metadata {
+    Metadata {
+        names_rule: metadata.names_rule || format != Format::Binary,
+        ..metadata
     }
 }
 

@@ -57,13 +57,14 @@ impl Metadata {
         if mac.len() > limits::MAC_SIZE {
             return Err(Error::mac_too_long());
         }
+        let rule = block.rule()?;
         Ok(Metadata {
             key_groups,
             shamir_threshold: block.threshold()?,
             last_modified: block.last_modified()?,
             mac,
-            rule: block.rule()?,
-            names_rule: true,
+            names_rule: rule.is_some(),
+            rule: rule.unwrap_or_default(),
             mac_only_encrypted: block.flag("mac_only_encrypted")?,
             version: block.text("version")?,
         })
@@ -151,7 +152,7 @@ impl<'a> Block<'a> {
         }
     }
 
-    fn rule(&self) -> Result<Rule> {
+    fn rule(&self) -> Result<Option<Rule>> {
         const RULES: [fn(String) -> Rule; 6] = [
             Rule::UnencryptedSuffix,
             Rule::EncryptedSuffix,
@@ -178,7 +179,7 @@ impl<'a> Block<'a> {
             }
             found = Some(rule(text));
         }
-        Ok(found.unwrap_or_default())
+        Ok(found)
     }
 
     /// The mappings of a list; a mapping alone counts as a list of one.

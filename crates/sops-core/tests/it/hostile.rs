@@ -62,7 +62,7 @@ fn aliases_do_not_explode() {
         |n| format!("? &l{n} [{}]\n: x\n", nine(&format!("*l{}", n - 1))),
         "? &l0 [x]\n: x\n",
     );
-    assert_eq!(error(&keys, Format::Yaml).kind(), ErrorKind::Unsupported);
+    assert_eq!(error(&keys, Format::Yaml).kind(), ErrorKind::Syntax);
 }
 
 #[test]

@@ -372,7 +372,6 @@ fn rotate() {
     same(&[
         "rotate e.yaml",
         "rotate -i e.yaml",
-        "rotate -i e.bin",
         "rotate -i --output-type json e.yaml",
         "rotate e.yaml --output o",
         "rotate -i --output o e.yaml",
@@ -407,7 +406,6 @@ fn set_and_unset() {
         "set e.yaml [\"a\"] nojson",
         "set e.yaml [\"a\"] 1e400",
         "set e.yaml a 1",
-        "set e.bin [\"data\"] \"x\"",
         "set --input-type yaml noext [\"a\"] 1",
         "set e.yaml [\"a\"]",
         "set e.yaml",
