@@ -53,6 +53,8 @@ pub struct Keys {
     pub note: Option<String>,
     /// Whose files of credentials count.
     folders: Vec<PathBuf>,
+    /// Whether reports say what is in those files, needed or not.
+    survey: bool,
 }
 
 impl Keys {
@@ -92,6 +94,7 @@ impl Keys {
                 .iter()
                 .map(|dir| dir.path.clone())
                 .collect(),
+            survey: false,
         })
     }
 
@@ -114,15 +117,22 @@ impl Keys {
             return;
         }
         #[cfg(not(feature = "clouds"))]
-        let _ = var;
+        let _ = (var, self.survey);
         #[cfg(feature = "clouds")]
         clouds::add(
             &mut self.keyring,
             &self.folders,
             by_project(settings),
             clouds::policy(settings),
+            self.survey,
             var,
         );
+    }
+
+    /// Has reports say what is in files of credentials that nobody needed: for
+    /// programs that look after a set-up. Others leave them alone.
+    pub fn survey_clouds(&mut self) {
+        self.survey = true;
     }
 
     /// The folders, of those whose keys count, by which the identity of this

@@ -107,6 +107,7 @@ pub(super) fn check(
         offline: !options.online,
         ..settings.clone()
     };
+    keys.survey_clouds();
     keys.add_clouds(&clouds, host.var_later);
     let unnamed = by_project(&settings, options, styles, report);
     let pgp = pgp(&settings, host, report);

@@ -30,6 +30,7 @@ pub(super) fn add(
     folders: &[PathBuf],
     closed: bool,
     policy: Policy,
+    survey: bool,
     var: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static,
 ) {
     let env = Environment::new(var, policy).before_requests(may_wait);
@@ -39,7 +40,7 @@ pub(super) fn add(
         let files = files(folders, kind);
         let has_file = !files.is_empty();
         for path in files {
-            keyring.add_service(FileService::new(kind, path, env.clone()));
+            keyring.add_service(FileService::new(kind, path, env.clone(), survey));
         }
         if may_be_ambient && (closed || !has_file) {
             sops_kms::add_service(keyring, kind, &env);
@@ -128,6 +129,8 @@ struct FileService {
     kind: KeyKind,
     path: PathBuf,
     env: Environment,
+    /// Whether its place is told of though no key needed it.
+    survey: bool,
     opened: OnceLock<Result<Opened, KeyError>>,
 }
 
@@ -139,11 +142,12 @@ struct Opened {
 }
 
 impl FileService {
-    fn new(kind: KeyKind, path: PathBuf, env: Environment) -> Self {
+    fn new(kind: KeyKind, path: PathBuf, env: Environment, survey: bool) -> Self {
         FileService {
             kind,
             path,
             env,
+            survey,
             opened: OnceLock::new(),
         }
     }
@@ -177,7 +181,11 @@ impl KeyService for FileService {
         self.opened()?.keyring.wrap(to, secret)
     }
 
+    /// Nothing until a key was asked for: the file is not read for a report.
     fn places(&self) -> Vec<Place> {
+        if !self.survey && self.opened.get().is_none() {
+            return Vec::new();
+        }
         let location = Location::File {
             variable: None,
             path: printable(&self.path.to_string_lossy()),

@@ -203,6 +203,33 @@ mod tests {
         }
     }
 
+    /// A cloud's vaults have tokens of that cloud's authority.
+    #[test]
+    fn every_cloud_has_its_authority() {
+        for (host, authority) in [
+            ("v.vault.azure.net", "https://login.microsoftonline.com"),
+            (
+                "h.managedhsm.azure.net",
+                "https://login.microsoftonline.com",
+            ),
+            ("v.vault.azure.cn", "https://login.chinacloudapi.cn"),
+            ("h.managedhsm.azure.cn", "https://login.chinacloudapi.cn"),
+            (
+                "v.vault.usgovcloudapi.net",
+                "https://login.microsoftonline.us",
+            ),
+            (
+                "h.managedhsm.usgovcloudapi.net",
+                "https://login.microsoftonline.us",
+            ),
+        ] {
+            let recipient = Recipient::azure_key_vault(format!("https://{host}"), "k", "");
+            let key = Key::of(&recipient, &env("")).unwrap();
+            assert_eq!(key.authority, authority, "{host}");
+            assert_eq!(key.host, host);
+        }
+    }
+
     #[test]
     fn domains_of_ones_own() {
         let own = "vault.local.azurestack.external, .other.example";

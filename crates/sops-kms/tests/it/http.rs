@@ -282,6 +282,53 @@ fn through_a_proxy() {
     assert!(!failure.to_string().contains("hunter2"), "{failure}");
 }
 
+/// A proxy that cannot be used matters where a request would go through it.
+#[test]
+fn a_proxy_that_cannot_be_used() {
+    let server = Fake::http(|_| Reply::json(200, "hello"));
+    for bad in ["socks5://proxy:1080", "::::"] {
+        let vars = [("HTTPS_PROXY", bad), ("HTTP_PROXY", bad)];
+        let client = Client::new(&env(&vars));
+        let direct = client.send(&Request::get(server.url()));
+        assert_eq!(direct.unwrap().body(), b"hello", "{bad}");
+        for url in ["https://vault.example.org", "http://vault.example.org"] {
+            let failure = client.send(&Request::get(url)).unwrap_err();
+            assert!(matches!(failure.cause(), Cause::Setting(_)), "{failure}");
+            assert!(failure.to_string().contains("_PROXY: "), "{failure}");
+            assert!(failure.advice().is_some());
+        }
+        let except = [vars[0], vars[1], ("NO_PROXY", "127.0.0.1")];
+        let client = Client::new(&env(&except));
+        assert!(client.send(&Request::get(server.url())).is_ok());
+    }
+    // One that is not there is what is said, and not the server.
+    let gone = format!("http://{}", nobody());
+    let client = Client::new(&env(&[("HTTPS_PROXY", &gone)]));
+    let failure = client.send(&Request::get("https://vault.example.org"));
+    assert_eq!(*failure.unwrap_err().cause(), Cause::Proxy);
+}
+
+/// One that is busy is tried three times for the first request, and then once
+/// for each until one succeeds.
+#[test]
+fn a_server_that_is_busy() {
+    let count = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let seen = count.clone();
+    let fake = Fake::http(move |_| match seen.fetch_add(1, Ordering::SeqCst) {
+        0..5 => Reply::with(503, &[("retry-after", "0")], ""),
+        5 | 7.. => Reply::json(200, "{}"),
+        6 => Reply::json(500, ""),
+    });
+    let client = client();
+    let get = || {
+        let status = client.send(&Request::get(fake.url())).unwrap().status();
+        (status, count.load(Ordering::SeqCst))
+    };
+    assert_eq!([get(), get(), get()], [(503, 3), (503, 4), (503, 5)]);
+    // It is well again, and has its tries back.
+    assert_eq!([get(), get()], [(200, 6), (200, 8)]);
+}
+
 #[test]
 fn nothing_of_an_answer_is_shown() {
     let fake = Fake::http(|_| {

@@ -138,6 +138,51 @@ fn the_token_goes_where_it_may() {
     assert_eq!(fake.got().len(), before, "nobody was asked");
 }
 
+/// Values as Secrets have them that were made with echo, and ones that are no
+/// addresses at all.
+#[test]
+fn variables_that_are_not_quite_right() {
+    let fake = Fake::http(transit);
+    let url = fake.url();
+    let (address, token) = (format!("{url}\n"), "s.token\n");
+    let of = |address: &str, policy| {
+        let vars = [("VAULT_TOKEN", token), ("VAULT_ADDR", address)];
+        round(&Vault::new(env_with(&vars, policy)), &key(&url))
+            .map_or_else(|e| shown(&e), |_| "opened".into())
+    };
+    let strangers = Policy::default().with_strangers_files();
+    assert_eq!(of(&address, strangers), "opened");
+    assert_eq!(fake.got()[0].header("x-vault-token"), "s.token");
+    insta::assert_snapshot!(of(url.trim_start_matches("http://"), strangers), @r"
+    no credentials: VAULT_ADDR is not an http or https address
+      mend VAULT_ADDR, or unset it
+    ");
+    // Of a file's address nobody is told to trust it.
+    let other = of("https://vault.example.org", strangers);
+    assert!(
+        !other.contains("all`") && !other.contains("trusted"),
+        "{other}"
+    );
+}
+
+/// A server that speaks TLS, or that is none of Vault's, says nothing of keys.
+#[test]
+fn a_server_that_is_not_vault_s() {
+    let fake = Fake::http(|_| {
+        Reply::with(
+            400,
+            &[],
+            "Client sent an HTTP request to an HTTPS server.\n",
+        )
+    });
+    let service = Vault::new(env(&[("VAULT_TOKEN", "s.token")]));
+    let error = round(&service, &key(&fake.url())).unwrap_err();
+    insta::assert_snapshot!(shown(&error).replace(&fake.url(), "URL"), @r"
+    unavailable: URL does not answer as Vault does (400)
+      see whether the address is Vault's, and whether it is https
+    ");
+}
+
 #[test]
 fn tokens() {
     let fake = Fake::http(transit);

@@ -214,3 +214,19 @@ fn who_may_be_asked_for_a_container_s_credentials() {
         assert!(!may_serve_container(bad), "{bad}");
     }
 }
+
+/// What refers to itself is about its own keys; others lead nowhere.
+#[test]
+fn profiles_that_lead_round() {
+    let config = "[profile a]\nrole_arn=R1\nsource_profile=b\n\
+        [profile b]\nrole_arn=R2\nsource_profile=a\n\
+        [profile own]\nrole_arn=R3\nsource_profile=own\naws_access_key_id=i\naws_secret_access_key=s\n";
+    assert_eq!(
+        source(&[("AWS_PROFILE", "a")], config, ""),
+        "error: no credentials: profile a leads round in a circle"
+    );
+    assert_eq!(
+        source(&[("AWS_PROFILE", "own")], config, ""),
+        "role R3 (by the access key in profile own)"
+    );
+}

@@ -173,6 +173,39 @@ fn managed_identities() {
     }
 }
 
+/// `AZURE_TOKEN_CREDENTIALS` picks parts of the chain, in any case.
+#[test]
+fn one_s_own_choice_of_credentials() {
+    let folder = Folder::new();
+    let token = folder.file("token", "t");
+    let world = World::of_token("t");
+    let all = [
+        ("AZURE_TENANT_ID", TENANT),
+        ("AZURE_CLIENT_ID", "app-1"),
+        ("AZURE_CLIENT_SECRET", "s"),
+        ("AZURE_FEDERATED_TOKEN_FILE", &token),
+    ];
+    let secret = "application app-1 (by AZURE_CLIENT_SECRET)";
+    let machine = "managed identity app-1 of this machine (metadata server)";
+    for (choice, expected) in [
+        ("prod", Some(secret)),
+        ("PROD", Some(secret)),
+        ("EnvironmentCredential", Some(secret)),
+        (
+            "WorkloadIdentityCredential",
+            Some("application app-1 (by AZURE_FEDERATED_TOKEN_FILE)"),
+        ),
+        ("ManagedIdentityCredential", Some(machine)),
+        // There is no az here.
+        ("dev", None),
+        ("AzureCLICredential", None),
+    ] {
+        let vars = [&all[..], &[("AZURE_TOKEN_CREDENTIALS", choice)]].concat();
+        let outlook = world.service(&vars).outlook();
+        assert_eq!(outlook.ok().as_deref(), expected, "{choice}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn az_is_run_where_the_policy_lets_it() {
