@@ -1,5 +1,6 @@
 //! Against GnuPG, with keys that it makes on the spot.
 
+mod bounds;
 mod claims;
 mod conformance;
 mod failures;

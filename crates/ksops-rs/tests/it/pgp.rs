@@ -189,6 +189,15 @@ fn files_of_sops_open_without_gpg() {
             ],
         );
         assert_eq!(output.status.success(), opens, "{project}");
+        if !opens {
+            // Advice names what counts here, and that alone.
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(
+                said.contains("into the folder of keys as NAME.asc"),
+                "{said}"
+            );
+            assert!(!said.contains("KSOPS_PGP_KEY_FILE"), "{said}");
+        }
     }
     // In Argo CD gpg is not run, and the report says so.
     let brainpool = "Key-Type: ECDSA\nKey-Curve: brainpoolP256r1\nSubkey-Type: ECDH\n\

@@ -385,6 +385,25 @@ fn key_directory_of_a_mounted_secret() {
     assert_eq!(found, [not_found.clone(), not_found, Found::NoKeyFiles]);
 }
 
+/// Of a pipe nobody knows whether there is ever anything to read.
+#[cfg(unix)]
+#[test]
+fn a_pipe_among_the_keys_is_not_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("a.agekey");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    fs::write(dir.path().join("b.agekey"), key("age-a.txt")).unwrap();
+    let mut ring = Keyring::new();
+    ring.add_dir(dir.path());
+    let names: Vec<_> = ring.places().iter().map(|p| p.to_string()).collect();
+    assert!(
+        names[0].ends_with("a.agekey: not a plain file"),
+        "{names:?}"
+    );
+    assert!(ring.can_open(&file(&[A])));
+}
+
 #[test]
 fn encrypted_identity_files() {
     for armor in [false, true] {

@@ -127,26 +127,31 @@ fn what_is_not_supported_is_named() {
         "Key-Type: DSA\nKey-Length: 2048\nSubkey-Type: ELG-E\nSubkey-Length: 2048\nName-Real: e",
         "",
     );
-    let brainpool = gnupg.generate(
-        "Key-Type: ECDSA\nKey-Curve: brainpoolP256r1\nSubkey-Type: ECDH\n\
-         Subkey-Curve: brainpoolP256r1\nName-Real: b",
-        "",
-    );
-    let export = gnupg.gpg(&["--export-secret-keys"], b"");
-    for (fingerprint, what) in [
-        (&elgamal, "Elgamal"),
-        (&brainpool, "the curve brainpoolP256r1"),
+    let mut kinds = vec![(elgamal, "Elgamal".to_owned())];
+    for curve in [
+        "brainpoolP256r1",
+        "brainpoolP384r1",
+        "brainpoolP512r1",
+        "secp256k1",
     ] {
+        let lines = format!(
+            "Key-Type: ECDSA\nKey-Curve: {curve}\nSubkey-Type: ECDH\nSubkey-Curve: {curve}\n\
+             Name-Real: {curve}"
+        );
+        kinds.push((gnupg.generate(&lines, ""), format!("the curve {curve}")));
+    }
+    let export = gnupg.gpg(&["--export-secret-keys"], b"");
+    for (fingerprint, what) in &kinds {
         let enc = gnupg.encrypt(fingerprint, &[], SECRET);
         for pgp in [home(gnupg.path()), file(&export)] {
             let error = at_hand(&pgp, &enc).unwrap_err();
             assert_eq!(error.reason(), Reason::Unsupported, "{what}");
-            assert!(error.to_string().contains(what), "{error}");
+            assert!(error.to_string().contains(what.as_str()), "{error}");
             let error = pgp
                 .wrap(&Recipient::pgp(fingerprint.as_str()), &secret())
                 .unwrap_err();
             assert_eq!(error.reason(), Reason::Unsupported, "{error}");
-            assert!(error.to_string().contains(what), "{error}");
+            assert!(error.to_string().contains(what.as_str()), "{error}");
         }
     }
     let (_, lines) = ALGORITHMS[0];
