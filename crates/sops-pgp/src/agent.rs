@@ -43,7 +43,7 @@ impl fmt::Display for Trouble {
             Trouble::Protocol => "it does not answer as gpg-agent does",
             Trouble::NoKey => "it has no such key",
             Trouble::NotCached => "it does not remember the passphrase",
-            Trouble::Vain => "its key does not open what was made for it",
+            Trouble::Vain => "its key does not open the message",
             Trouble::Error(code) => return write!(f, "it refuses, with GnuPG's error {code}"),
         })
     }

@@ -196,13 +196,17 @@ impl Gnupg {
         self.path().join(name)
     }
 
-    /// Ends the agent of this home.
-    pub(crate) fn kill_agent(&self) {
+    fn end_agent(&self) {
         let _ = Command::new("gpgconf")
             .args(["--homedir"])
             .arg(self.path())
             .args(["--kill", "gpg-agent"])
             .output();
+    }
+
+    /// Ends the agent of this home.
+    pub(crate) fn kill_agent(&self) {
+        self.end_agent();
         // A gpg that starts meanwhile would talk to the agent that is ending.
         for _ in 0..500 {
             if !self.file("S.gpg-agent").exists() {
@@ -245,7 +249,7 @@ fn created(status: &[u8]) -> String {
 
 impl Drop for Gnupg {
     fn drop(&mut self) {
-        self.kill_agent();
+        self.end_agent();
     }
 }
 

@@ -18,13 +18,19 @@ pub(super) fn choose(report: &Report, services: &[Box<dyn KeyService>]) -> Strin
     if let Some(advice) = mend {
         return advice.text().into();
     }
-    let closed = report.groups().iter().filter(|group| !group.opened);
-    let failure = closed
-        .flat_map(|group| &group.recipients)
-        .find_map(|recipient| match &recipient.outcome {
-            Outcome::Failed { why } => why.advice(),
-            _ => None,
-        });
+    let closed = || {
+        let groups = report.groups().iter().filter(|group| !group.opened);
+        groups.flat_map(|group| &group.recipients)
+    };
+    if closed().all(|recipient| matches!(recipient.outcome, Outcome::Damaged { .. })) {
+        return "restore the file from version control: as they are, nobody can open its wrapped \
+                keys"
+            .into();
+    }
+    let failure = closed().find_map(|recipient| match &recipient.outcome {
+        Outcome::Failed { why } => why.advice(),
+        _ => None,
+    });
     match (failure, advice.first()) {
         (Some(advice), _) => advice.into(),
         (None, Some(advice)) => advice.text().into(),

@@ -194,8 +194,12 @@ fn what_is_damaged_is_not_asked_for_again() {
     let world = World::new()
         .with(KeyKind::AwsKms, Effort::AtHand, damaged)
         .with(KeyKind::AwsKms, Effort::Network, KeyError::not_ours());
-    assert!(world.keyring.open(&file(vec![vec![kms("k")]])).is_err());
+    let error = world.keyring.open(&file(vec![vec![kms("k")]])).unwrap_err();
     assert_eq!(world.asked(), ["k"]);
+    assert!(
+        error.advice().unwrap().contains("version control"),
+        "{error}"
+    );
 }
 
 #[test]

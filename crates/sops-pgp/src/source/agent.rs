@@ -83,7 +83,9 @@ impl AgentKeys {
                         if let Some(secret) = self.try_session_key(attempt, &key, wrapped) {
                             return Some(secret);
                         }
+                        trouble = Trouble::Vain;
                     }
+                    Ok(None) if wrapped.is_anonymous() => {}
                     Ok(None) => trouble = Trouble::Vain,
                     Err(why @ (Trouble::Missing | Trouble::Dead | Trouble::Protocol)) => {
                         self.note(unusable(&why));

@@ -140,7 +140,8 @@ impl HomeKeys {
         let name = || key_name(fingerprint, user);
         let tried = attempt.try_key(&key, wrapped, None, name);
         let mut state = self.state();
-        if matches!(tried, Err(Refusal::Mismatch)) && !wrapped.is_anonymous() {
+        let in_vain = matches!(tried, Ok(None) | Err(Refusal::Mismatch));
+        if in_vain && !wrapped.is_anonymous() {
             state.vain.push(name());
         }
         let opened = tried.ok().flatten()?;
@@ -293,7 +294,7 @@ impl HomeKeys {
         }
         if let [key, ..] = state.vain.as_slice() {
             return Found::Unusable {
-                why: format!("the private key of {key} does not open what was made for it"),
+                why: format!("the private key of {key} does not open the message"),
             };
         }
         if let Some(kind) = &state.unsupported {

@@ -6,7 +6,7 @@ use pgp::{
     composed::KeyType,
     crypto::{aead::AeadAlgorithm, sym::SymmetricKeyAlgorithm},
     ser::Serialize,
-    types::{KeyVersion, Password, S2kParams, StringToKey},
+    types::{KeyDetails, KeyVersion, Password, S2kParams, StringToKey},
 };
 use sops_core::keys::KeyService;
 use tempfile::TempDir;
@@ -128,12 +128,12 @@ fn a_key_of_the_agent_that_would_take_minutes() {
     let enc = gnupg_home.encrypt(&fingerprint, &[], SECRET);
     for file in fs::read_dir(gnupg_home.file("private-keys-v1.d")).unwrap() {
         let path = file.unwrap().path();
-        let text = fs::read_to_string(&path).unwrap();
-        assert!(
-            text.contains("\"65536\""),
-            "not the count that was asked for"
-        );
-        fs::write(&path, text.replace("\"65536\"", "\"4000000000\"")).unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        let count = b"\"65536\"";
+        let at = bytes.windows(count.len()).position(|part| part == count);
+        let at = at.expect("not the count that was asked for");
+        bytes.splice(at..at + count.len(), *b"\"4000000000\"");
+        fs::write(&path, bytes).unwrap();
     }
     let passphrase = gnupg_home.file("passphrase");
     fs::write(&passphrase, "pw").unwrap();
