@@ -255,16 +255,23 @@ impl Policy {
         regular(&fs::symlink_metadata(&real)?)?;
         let file = File::open(&real)?;
         regular(&file.metadata()?)?;
-        self.check_opened(&file, path)?;
+        let opened = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
+        self.check_opened(&file, opened, path)?;
         read::opened(file, most)?.ok_or(Refusal::TooLarge(most))
     }
 
-    /// Whether the file that was opened is inside: between looking at a path
-    /// and opening it, a link may have been put there.
-    fn check_opened(&self, file: &File, path: &Path) -> std::result::Result<(), Refusal> {
+    /// Whether the file that was opened, at this place if that can be told, is
+    /// inside: between looking at a path and opening it, a link may have been
+    /// put there.
+    fn check_opened(
+        &self,
+        file: &File,
+        opened: io::Result<PathBuf>,
+        path: &Path,
+    ) -> std::result::Result<(), Refusal> {
         let root = self.root.as_ref();
         let root = root.map_or(Path::new("/"), |root| &root.folder);
-        let inside = match fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd())) {
+        let inside = match opened {
             Ok(opened) => opened.starts_with(root),
             // Without /proc: that the path still leads to the same file.
             Err(_) => {

@@ -236,6 +236,14 @@ impl KeyService for Age {
         identities.iter().any(|i| names(recipient, i.recipient()))
     }
 
+    fn operations(&self, key: &WrappedKey) -> usize {
+        /// Characters of armor that one stanza takes at least.
+        const STANZA: usize = 131;
+        let stanzas = (key.enc().len() / STANZA).max(1);
+        let each: usize = self.sources.iter().map(Source::operations).sum();
+        stanzas.saturating_mul(each)
+    }
+
     fn unwrap(&self, key: &WrappedKey, effort: Effort) -> Result<Secret, KeyError> {
         let Recipient::Age { recipient } = key.recipient() else {
             return Err(KeyError::not_ours());

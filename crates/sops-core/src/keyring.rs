@@ -180,7 +180,10 @@ impl Keyring {
         Some(self.cache.get_or(key, effort, || {
             let mut failure: Option<KeyError> = None;
             for service in services {
-                budget.spend()?;
+                budget.spend(match effort {
+                    Effort::AtHand => service.operations(key),
+                    _ => 1,
+                })?;
                 match service.unwrap(key, effort) {
                     Ok(secret) => return Ok(secret),
                     Err(why) if failure.as_ref().is_some_and(|f| f.reason() > why.reason()) => {}

@@ -122,3 +122,40 @@ fn what_is_cited_is_there() {
     assert!(count > 100, "only {count} citations were found");
     assert!(lost.is_empty(), "not in docs/spec:\n{}", lost.join("\n"));
 }
+
+/// docs/THREAT-MODEL.md names the tests of each promise: a file, then what is
+/// in it.
+#[test]
+fn each_promise_has_its_tests() {
+    let top = repository();
+    let text = fs::read_to_string(top.join("docs/THREAT-MODEL.md")).expect("a document");
+    let heading = "\n## The test behind each promise\n";
+    let (promises, table) = text.split_once(heading).expect("its last section");
+    let (mut count, mut lost) = (0, Vec::new());
+    for row in table.lines().filter(|line| line.starts_with("| ")).skip(1) {
+        let mut file = (String::new(), String::new());
+        // What stands between backticks.
+        let tests = row.rsplit_once(" | ").map_or("", |(_, tests)| tests);
+        for name in tests.split('`').skip(1).step_by(2) {
+            if name.ends_with(".rs") {
+                let source = fs::read_to_string(top.join("crates").join(name));
+                file = (name.to_owned(), source.unwrap_or_default());
+                continue;
+            }
+            count += 1;
+            // Tests that a macro makes are closures.
+            let is_there = [format!("fn {name}("), format!("    {name}: |")];
+            if !is_there.iter().any(|text| file.1.contains(text)) {
+                lost.push(format!("{}: {name}", file.0));
+            }
+        }
+    }
+    assert!(lost.is_empty(), "{lost:#?}");
+    assert!(count > 100, "{count}");
+    // No section makes promises that are not in the table.
+    for section in promises.split("\n## ").skip(1) {
+        let title = section.lines().next().unwrap_or_default();
+        let known = title == "Who may do what" || table.contains(&format!("| {title}"));
+        assert!(known || !section.contains("*Promised"), "{title}");
+    }
+}

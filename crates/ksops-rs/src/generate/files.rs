@@ -283,7 +283,9 @@ fn decrypted(
     refuse_ciphertext(entry, document.clear_ciphertexts())?;
     let place = format!("{}: {}", entry.place, quoted(&entry.path));
     refuse_repeated(&place, document.warnings())?;
-    refuse_shadowed(&place, document, only_encrypted)?;
+    let any = only_encrypted && document.has_clear_values();
+    refuse_shadowed(&place, document, any)?;
+    refuse_merged_twice(&place, document, any)?;
     let format = document.format();
     let text = if is_marked {
         let tree = object::annotated(document, placeholder::MARK);
@@ -310,9 +312,8 @@ fn decrypted(
 fn refuse_shadowed(
     place: &str,
     document: &Document<impl sops_core::Readable>,
-    only_encrypted: bool,
+    any: bool,
 ) -> Result<()> {
-    let any = only_encrypted && document.has_clear_values();
     let Some(shadowed) = object::shadowed(document, any) else {
         return Ok(());
     };
@@ -350,6 +351,26 @@ fn refuse_repeated(place: &str, warnings: &[Warning]) -> Result<()> {
     Err(error
         .because("an empty value can be added without a key, and a reader takes the last one")
         .advise("take out the one that is not meant; an empty one can be taken out without sops"))
+}
+
+/// As above, for what YAML takes over under `<<`.
+fn refuse_merged_twice(
+    place: &str,
+    document: &Document<impl sops_core::Readable>,
+    any: bool,
+) -> Result<()> {
+    if document.format() != Format::Yaml {
+        return Ok(());
+    }
+    let Some(key) = object::merged_twice(document, any) else {
+        return Ok(());
+    };
+    Err(Error::new(format!(
+        "{place}: the key {} stands beside a `<<` that has it too, and the MAC does not cover both values",
+        quoted(&key)
+    ))
+    .because("an empty value can be added without a key, and a reader takes one of the two")
+    .advise("take out the one that is not meant, or write the mapping without `<<`"))
 }
 
 /// Nobody is given ciphertext for plaintext: an application would start with

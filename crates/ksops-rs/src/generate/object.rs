@@ -1,9 +1,14 @@
 //! The Kubernetes objects in a decrypted file.
 
+use std::collections::{HashMap, HashSet};
+
 use sops_core::{
     Document, Format, Readable,
-    tree::{ListItem, Mapping, MappingItem, Tree, Value},
+    tree::{ListItem, Mapping, MappingItem, Text, Tree, Value},
 };
+
+/// The key under which YAML takes over the entries of other mappings.
+const MERGE: &str = "<<";
 
 /// An entry of `stringData` that takes the place of one of `data`.
 pub(super) struct Shadowed {
@@ -15,36 +20,119 @@ pub(super) struct Shadowed {
 /// the API server, and is empty or whatever it is. Empty values can be added
 /// without a key, so that anybody could blank a secret.
 pub(super) fn shadowed(document: &Document<impl Readable>, any: bool) -> Option<Shadowed> {
-    objects(document.tree()).find_map(|object| {
-        let data = object.get("data")?.as_mapping()?;
-        let texts = object
-            .entries()
-            .filter(|(key, _)| key.as_str() == Some("stringData"));
-        let mut entries = texts
-            .filter_map(|(_, value)| value.as_mapping())
-            .flat_map(Mapping::entries);
-        entries.find_map(|(key, value)| {
-            let is_empty = match value {
-                Value::Null => true,
-                Value::String(text) => text.is_empty(),
-                _ => false,
-            };
-            let is_shadow = (is_empty || any) && data.get(key).is_some();
-            is_shadow.then(|| Shadowed {
-                key: String::from_utf8_lossy(key.as_bytes()).into_owned(),
-                is_empty,
-            })
+    objects(document.tree()).into_iter().find_map(|object| {
+        let mut texts = entries_of(object, "stringData");
+        texts.retain(|(_, value)| any || is_nothing(value));
+        if texts.is_empty() {
+            return None;
+        }
+        let data = entries_of(object, "data");
+        let data: HashSet<&[u8]> = data.iter().map(|(key, _)| key.as_bytes()).collect();
+        let mut texts = texts.into_iter();
+        let (key, value) = texts.find(|(key, _)| data.contains(key.as_bytes()))?;
+        Some(Shadowed {
+            key: shown(key),
+            is_empty: is_nothing(value),
         })
     })
 }
 
-/// The objects of a file, those of a `List` among them.
-fn objects(tree: &[Mapping]) -> impl Iterator<Item = &Mapping> {
-    tree.iter().flat_map(|document| {
-        let items = document.get("items").and_then(Value::as_list);
-        let items = items.into_iter().flat_map(|list| list.values());
-        std::iter::once(document).chain(items.filter_map(Value::as_mapping))
-    })
+/// The entries of all mappings of this name.
+fn entries_of<'a>(object: &'a Mapping, name: &str) -> Vec<(&'a Text, &'a Value)> {
+    let named = entries(object).into_iter();
+    let named = named.filter(|(key, _)| key.as_str() == Some(name));
+    let mappings = named.filter_map(|(_, value)| value.as_mapping());
+    mappings.flat_map(entries).collect()
+}
+
+/// Finds a key that a mapping has more than once when what `<<` takes over is
+/// counted, with a value among them that says nothing, or whatever they are.
+/// Such a value can be added without a key, and may win.
+pub(super) fn merged_twice(document: &Document<impl Readable>, any: bool) -> Option<String> {
+    document
+        .tree()
+        .iter()
+        .find_map(|mapping| twice(mapping, any))
+}
+
+fn twice(mapping: &Mapping, any: bool) -> Option<String> {
+    if mapping.get(MERGE).is_some() {
+        let mut known: HashMap<&[u8], bool> = HashMap::new();
+        for (key, value) in entries(mapping) {
+            let is_nothing = any || is_nothing(value);
+            if let Some(earlier) = known.insert(key.as_bytes(), is_nothing)
+                && (earlier || is_nothing)
+            {
+                return Some(shown(key));
+            }
+        }
+    }
+    mapping
+        .entries()
+        .find_map(|(_, value)| twice_in(value, any))
+}
+
+fn twice_in(value: &Value, any: bool) -> Option<String> {
+    match value {
+        Value::Mapping(mapping) => twice(mapping, any),
+        Value::List(list) => list.values().find_map(|value| twice_in(value, any)),
+        _ => None,
+    }
+}
+
+/// The entries of a mapping, and those that it takes over.
+fn entries(mapping: &Mapping) -> Vec<(&Text, &Value)> {
+    fn add<'a>(mapping: &'a Mapping, found: &mut Vec<(&'a Text, &'a Value)>) {
+        for (key, value) in mapping.entries() {
+            match value {
+                Value::Mapping(merged) if key.as_str() == Some(MERGE) => add(merged, found),
+                Value::List(merged) if key.as_str() == Some(MERGE) => {
+                    for merged in merged.values().filter_map(Value::as_mapping) {
+                        add(merged, found);
+                    }
+                }
+                _ => found.push((key, value)),
+            }
+        }
+    }
+    let mut found = Vec::new();
+    add(mapping, &mut found);
+    found
+}
+
+/// Whether the MAC covers nothing of a value.
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Mapping(mapping) => mapping.entries().all(|(_, value)| is_nothing(value)),
+        Value::List(list) => list.values().all(is_nothing),
+        _ => false,
+    }
+}
+
+fn shown(key: &Text) -> String {
+    String::from_utf8_lossy(key.as_bytes()).into_owned()
+}
+
+/// The objects of a file, those of a `List` among them, as kustomize finds
+/// them.
+fn objects(tree: &[Mapping]) -> Vec<&Mapping> {
+    fn add<'a>(object: &'a Mapping, found: &mut Vec<&'a Mapping>) {
+        found.push(object);
+        let lists = entries(object).into_iter();
+        let lists = lists.filter(|(key, _)| key.as_str() == Some("items"));
+        for list in lists.filter_map(|(_, value)| value.as_list()) {
+            for object in list.values().filter_map(Value::as_mapping) {
+                add(object, found);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for object in tree {
+        add(object, &mut found);
+    }
+    found
 }
 
 /// The file with an annotation in each of its objects.

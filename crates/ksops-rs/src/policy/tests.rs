@@ -110,13 +110,23 @@ fn inside_the_reasons_are_told() {
 fn a_file_that_was_opened_is_checked_again() {
     let (_temp, repo) = repository();
     let policy = argo(&repo.join("app"));
-    let swapped = File::open(repo.parent().unwrap().join("secret")).unwrap();
-    assert!(matches!(
-        policy.check_opened(&swapped, Path::new("a")),
-        Err(Refusal::Outside(_))
-    ));
-    let honest = File::open(repo.join("app/a")).unwrap();
-    assert!(policy.check_opened(&honest, Path::new("a")).is_ok());
+    let secret = repo.parent().unwrap().join("secret");
+    let honest = repo.join("app/a");
+    // Also where the system does not tell what was opened.
+    for is_told in [true, false] {
+        let check = |opened: &Path| {
+            let place = match is_told {
+                true => Ok(opened.to_owned()),
+                false => Err(io::ErrorKind::NotFound.into()),
+            };
+            policy.check_opened(&File::open(opened).unwrap(), place, Path::new("a"))
+        };
+        assert!(matches!(check(&secret), Err(Refusal::Outside(_))));
+        assert!(check(&honest).is_ok());
+    }
+    let file = File::open(&honest).unwrap();
+    let told = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    assert_eq!(told.unwrap(), honest);
 }
 
 #[test]

@@ -86,6 +86,10 @@ fn the_confinement_is_a_word_or_a_folder() {
     assert_eq!(confine("auto"), Ok(Confine::Auto));
     assert_eq!(confine("off"), Ok(Confine::Off));
     assert_eq!(confine("/a"), Ok(Confine::Folder("/a".into())));
+    // Whether there is Argo CD is not a matter of what its variable says.
+    let argo_cd = |pairs| settings(pairs).map(|settings| settings.argo_cd);
+    assert_eq!(argo_cd(&[]), Ok(false));
+    assert_eq!(argo_cd(&[(APP_NAME, "")]), Ok(true));
     for bad in ["on", "Off", "true", "relative/path", " auto"] {
         assert!(confine(bad).is_err(), "{bad}");
     }

@@ -1,5 +1,6 @@
 //! What the plugin promises, from outside.
 
+mod blanking;
 mod clouds;
 mod common;
 mod corpus;

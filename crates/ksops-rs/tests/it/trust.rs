@@ -7,8 +7,6 @@ use std::{
     path::PathBuf,
 };
 
-use sops_core::{Document, EncryptOptions, Format, Keyring, keys::Recipient, metadata::Rule};
-
 use crate::common::{Run, program, testdata};
 use crate::world::{Built, Key, World};
 
@@ -228,139 +226,6 @@ fn a_source_without_git_has_its_repository_around_it() {
     refused(run("base", &path, "tmp"));
 }
 
-/// Anybody can add an empty value: the API server would take it.
-#[test]
-fn string_data_does_not_blank_data() {
-    let key = Key::new();
-    let world = World::with_plugin(&key);
-    let run = |text: &str| {
-        world.encrypt("app/s.enc.yaml", &[&key], crate::world::SECRETS, text);
-        world.write("app/gen.yaml", "files: [s.enc.yaml]\n");
-        program(&world.path("app"))
-            .var("SOPS_AGE_KEY_FILE", world.path("age.agekey"))
-            .arg("gen.yaml")
-            .run()
-    };
-    let object = "kind: Secret\nmetadata: {name: s}\ndata: {password: aHVudGVyMg==}\nstringData: ";
-    insta::assert_snapshot!(refused(run(&format!("{object}{{password: \"\"}}\n"))), @r#"
-    error: gen.yaml: line 1: files[0]: "s.enc.yaml": stringData["password"] is empty, and data["password"] is there: the API server would take the one of stringData
-      an empty value can be added without a key
-    take it out of stringData, or out of data
-    "#);
-    refused(run(&format!("{object}{{a: x, password: null}}\n")));
-    refused(run(&format!("a: b\n---\n{object}{{password: \"\"}}\n")));
-    let item = object.replace('\n', "\n  ");
-    refused(run(&format!(
-        "kind: List\nitems:\n- {item}{{password: \"\"}}\n"
-    )));
-    for good in ["{password: x}", "{other: \"\"}", "{}", "~"] {
-        assert_eq!(run(&format!("{object}{good}\n")).code, 0, "{good}");
-    }
-    // A file of the review.
-    let temp = tempfile::tempdir().unwrap();
-    let blanked = folder("dup-empty").join("g.yaml");
-    std::fs::copy(blanked, temp.path().join("g.yaml")).unwrap();
-    std::fs::write(temp.path().join("gen.yaml"), "files: [g.yaml]\n").unwrap();
-    refused(program(temp.path()).arg("gen.yaml").run());
-}
-
-/// A variable of the review that is blanked by a line in clear.
-#[test]
-fn a_line_in_clear_blanks_no_variable() {
-    let dir = folder("dup-empty");
-    let temp = tempfile::tempdir().unwrap();
-    std::fs::copy(dir.join("a.env"), temp.path().join("a.env")).unwrap();
-    let generator = "secretFrom: [{metadata: {name: s}, envs: [a.env]}]\n";
-    std::fs::write(temp.path().join("gen.yaml"), generator).unwrap();
-    let error = refused(program(temp.path()).arg("gen.yaml").run());
-    assert!(error.contains("stands more than once"), "{error}");
-    // Spelled in another way, so that it is another key.
-    let text = std::fs::read_to_string(dir.join("a.env")).unwrap();
-    for spelled in ["export PASSWORD=", " PASSWORD =", "PASSWORD ="] {
-        let text = text.replace("\nPASSWORD=\n", &format!("\n{spelled}\n"));
-        std::fs::write(temp.path().join("a.env"), text).unwrap();
-        let error = refused(program(temp.path()).arg("gen.yaml").run());
-        assert!(error.contains("a second time"), "{spelled}: {error}");
-    }
-}
-
-/// Where the MAC does not cover values in clear, anybody can add one; and the
-/// name of one in clear is nowhere covered.
-#[test]
-fn a_value_in_clear_takes_no_variables_place() {
-    let key = Key::new();
-    let world = World::with_plugin(&key);
-    world.write(
-        "app/gen.yaml",
-        "secretFrom: [{metadata: {name: s}, envs: [a.env]}]\n",
-    );
-    for only_encrypted in [false, true] {
-        let plain = "A=hunter2\nB=clear\n";
-        let plain = Document::parse_plain(plain.as_bytes(), Format::Dotenv).unwrap();
-        let options = EncryptOptions::new([Recipient::age(&key.recipient)])
-            .with_rule(Rule::EncryptedRegex("^A$".into()))
-            .with_mac_only_encrypted(only_encrypted);
-        let file = plain.encrypt(&options, &Keyring::new()).unwrap();
-        let file = String::from_utf8(file).unwrap();
-        let run = |file: &str| {
-            world.write("app/a.env", file);
-            program(&world.path("app"))
-                .var("SOPS_AGE_KEY_FILE", world.path("age.agekey"))
-                .arg("gen.yaml")
-                .run()
-        };
-        assert_eq!(run(&file).code, 0);
-        for spelled in ["export A", " A", "A "] {
-            let error = refused(run(&file.replace("\nB=", &format!("\n{spelled}="))));
-            assert!(
-                error.contains("spelled in another way"),
-                "{spelled}: {error}"
-            );
-        }
-        let added = file.replace("\nB=", "\nexport A=evil\nB=");
-        assert_eq!(run(&added).code, 1);
-        assert_eq!(
-            run(&added).stderr.contains("spelled in another way"),
-            only_encrypted
-        );
-    }
-    // All encrypted, by one rule: two honest lines.
-    world.encrypt("app/a.env", &[&key], "A", "A=1\nexport A=2\n");
-    let run = program(&world.path("app"))
-        .var("SOPS_AGE_KEY_FILE", world.path("age.agekey"))
-        .arg("gen.yaml")
-        .run();
-    assert!(run.text().contains("A: \"2\""), "{}", run.stderr);
-}
-
-/// As it is with values in clear that the MAC does not cover.
-#[test]
-fn string_data_in_clear_takes_no_place() {
-    let key = Key::new();
-    let world = World::with_plugin(&key);
-    world.write("app/gen.yaml", "files: [s.yaml]\n");
-    let plain = "kind: Secret\nmetadata: {name: s}\ndata: {password: aHVudGVyMg==}\nstringData: {other: x}\n";
-    for (only_encrypted, code) in [(true, 1), (false, 0)] {
-        let plain = Document::parse_plain(plain.as_bytes(), Format::Yaml).unwrap();
-        let options = EncryptOptions::new([Recipient::age(&key.recipient)])
-            .with_rule(Rule::EncryptedRegex("^data$".into()))
-            .with_mac_only_encrypted(only_encrypted);
-        let file = plain.encrypt(&options, &Keyring::new()).unwrap();
-        let run = |from: &str, to: &str| {
-            let file = String::from_utf8(file.clone()).unwrap().replace(from, to);
-            world.write("app/s.yaml", file);
-            program(&world.path("app"))
-                .var("SOPS_AGE_KEY_FILE", world.path("age.agekey"))
-                .arg("gen.yaml")
-                .run()
-        };
-        assert_eq!(run("", "").code, 0);
-        // The name alone is changed: values in clear may have any.
-        let run = run("other: x", "password: x");
-        assert_eq!(run.code, code, "{}", run.stderr);
-    }
-}
-
 /// What is no file of SOPS is called by its name.
 #[test]
 fn other_tools_files_are_named() {
@@ -396,31 +261,6 @@ fn other_tools_files_are_named() {
       it is a file of git-crypt, still locked
     unlock the repository with `git-crypt unlock`
     "#);
-}
-
-/// Each file is a good one with an empty value under a key that is there
-/// already, which needs no key to be added and passes the MAC.
-#[test]
-fn a_key_that_stands_twice_blanks_nothing() {
-    let dir = folder("dup-empty");
-    for file in ["b.json", "c.yaml", "d.bin", "e.ini", "f.yaml"] {
-        for list in ["files", "binaryFiles"] {
-            let temp = tempfile::tempdir().unwrap();
-            std::fs::copy(dir.join(file), temp.path().join(file)).unwrap();
-            let generator = format!("secretFrom: [{{metadata: {{name: s}}, {list}: [{file}]}}]\n");
-            std::fs::write(temp.path().join("gen.yaml"), generator).unwrap();
-            let error = refused(program(temp.path()).arg("gen.yaml").run());
-            assert!(error.contains("stands more than once"), "{file}: {error}");
-            // By hand it is printed, as sops prints it, with a warning.
-            let run = program(temp.path()).args(["decrypt", file]).run();
-            assert_eq!(run.code, 0, "{file}: {}", run.stderr);
-            assert!(
-                run.stderr.contains("more than once"),
-                "{file}: {}",
-                run.stderr
-            );
-        }
-    }
 }
 
 /// The border between documents is not covered: sops and KSOPS print both

@@ -18,6 +18,8 @@ use crate::{
 #[derive(Clone)]
 pub(super) struct Identity {
     recipient: Arc<LazyRecipient>,
+    /// What one use of it costs, in operations of X25519.
+    pub(super) operations: usize,
     key: Arc<dyn age::Identity + Send + Sync>,
 }
 
@@ -27,7 +29,14 @@ type LazyRecipient = LazyLock<String, Box<dyn FnOnce() -> String + Send>>;
 
 impl Identity {
     pub(super) fn new(recipient: String, key: Arc<dyn age::Identity + Send + Sync>) -> Self {
-        Self::lazy(Box::new(|| recipient), key)
+        let operations = match recipient.starts_with("ssh-rsa") {
+            true => limits::RSA_OPERATIONS,
+            false => 1,
+        };
+        Identity {
+            operations,
+            ..Self::lazy(Box::new(|| recipient), key)
+        }
     }
 
     fn lazy(
@@ -36,6 +45,7 @@ impl Identity {
     ) -> Self {
         Identity {
             recipient: Arc::new(LazyLock::new(recipient)),
+            operations: 1,
             key,
         }
     }

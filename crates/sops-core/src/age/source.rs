@@ -71,6 +71,15 @@ impl Source {
         }
     }
 
+    /// What a stanza costs that is tried with all identities at hand here, in
+    /// operations of X25519.
+    pub(super) fn operations(&self) -> usize {
+        match &self.content {
+            Content::Identities(parsed) => parsed.identities.iter().map(|i| i.operations).sum(),
+            _ => 0,
+        }
+    }
+
     /// The public key of the SSH key that is here, if there is one; also of
     /// one that is behind a passphrase.
     pub(super) fn ssh_recipient(&self) -> Option<&str> {

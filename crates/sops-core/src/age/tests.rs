@@ -22,6 +22,7 @@ use crate::{
     Keyring,
     keyring::opens_mac,
     keys::{DataKey, Flaw, Found, KeyKind, Outcome, Recipient, WrappedKey},
+    limits,
     metadata::{KeyGroup, Metadata},
 };
 
@@ -783,4 +784,26 @@ fn a_recipient_that_ssh_to_age_made() {
         all += &advice(&[B]);
     }
     insta::assert_snapshot!(all);
+}
+
+/// An honest file is far from the bound on one file, and one of the review,
+/// with 2,000 entries of 64 stanzas or of RSA, is beyond it.
+#[test]
+fn what_an_attempt_costs() {
+    let mut service = Age::default();
+    let operations = |service: &Age, enc: &str| service.operations(&age(A, enc.to_owned()));
+    let honest = entry(&KEY, B).enc().to_owned();
+    assert_eq!(operations(&service, &honest), 0);
+    let _ = service.add_identities(secret("age-a.txt"));
+    assert!((1..=4).contains(&operations(&service, &honest)), "{honest}");
+    let stanzas = "x".repeat(64 * 98 * 4 / 3);
+    assert!(operations(&service, &stanzas) * 2_000 > limits::OPERATIONS);
+    #[cfg(feature = "ssh")]
+    {
+        let before = operations(&service, &honest);
+        let _ = service.add_ssh_key(key("ssh-rsa"));
+        let with_rsa = operations(&service, &honest);
+        assert_eq!(with_rsa, before * (1 + limits::RSA_OPERATIONS));
+        assert!(with_rsa * 2_000 > limits::OPERATIONS);
+    }
 }

@@ -24,15 +24,15 @@ impl Budget {
         Budget { effort, left }
     }
 
-    /// Takes one attempt.
+    /// Takes one attempt, or what it costs.
     ///
     /// # Errors
     ///
     /// [`Reason::Refused`] where none is left.
-    pub(super) fn spend(&mut self) -> Result<(), KeyError> {
+    pub(super) fn spend(&mut self, cost: usize) -> Result<(), KeyError> {
         self.left = self
             .left
-            .checked_sub(1)
+            .checked_sub(cost)
             .ok_or_else(|| too_many(self.effort))?;
         Ok(())
     }
@@ -40,7 +40,7 @@ impl Budget {
 
 fn most(effort: Effort) -> usize {
     match effort {
-        Effort::AtHand => usize::MAX,
+        Effort::AtHand => limits::OPERATIONS,
         Effort::Command => limits::COMMAND_RUNS,
         Effort::Network => limits::REMOTE_CALLS,
         Effort::Person => limits::QUESTIONS,
@@ -49,7 +49,7 @@ fn most(effort: Effort) -> usize {
 
 fn too_many(effort: Effort) -> KeyError {
     let what = match effort {
-        Effort::AtHand => "attempts",
+        Effort::AtHand => "operations with private keys",
         Effort::Command => "programs to run",
         Effort::Network => "remote calls",
         Effort::Person => "questions",

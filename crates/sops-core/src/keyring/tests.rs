@@ -23,6 +23,9 @@ struct Fake {
     asked: Arc<Mutex<Vec<String>>>,
 }
 
+/// What a long key costs.
+const COST: usize = 512;
+
 impl KeyService for Fake {
     fn handles(&self, kind: KeyKind) -> bool {
         kind == self.kind
@@ -30,6 +33,10 @@ impl KeyService for Fake {
 
     fn efforts(&self, _: &WrappedKey) -> &[Effort] {
         std::slice::from_ref(&self.effort)
+    }
+
+    fn operations(&self, key: &WrappedKey) -> usize {
+        if key.enc().len() >= COST { COST } else { 1 }
     }
 
     fn unwrap(&self, key: &WrappedKey, effort: Effort) -> std::result::Result<Secret, KeyError> {
@@ -150,6 +157,24 @@ fn threads_that_want_one_remote_key_ask_once() {
         }
     });
     assert_eq!(world.asked().len(), 1);
+}
+
+#[test]
+fn a_file_costs_a_bounded_number_of_operations() {
+    let world = all();
+    // One that says what it costs.
+    let keys = |count: usize, length: usize| {
+        let keys = (0..count).map(|i| pgp(&format!("{i:length$}")));
+        file(vec![keys.collect()])
+    };
+    let most = limits::OPERATIONS / COST;
+    let report = world.keyring.report(&keys(most + 10, COST));
+    assert_eq!(world.asked().len(), most);
+    let last = report.recipients().last().unwrap();
+    insta::assert_snapshot!(last, @"PGP FBC7: refused: more than 65536 operations with private keys for one file");
+    // Each file has them anew.
+    world.keyring.report(&keys(100, 7));
+    assert_eq!(world.asked().len(), 100);
 }
 
 #[test]

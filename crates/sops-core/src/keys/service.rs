@@ -106,6 +106,14 @@ pub trait KeyService: Any + Send + Sync {
         false
     }
 
+    /// About how many operations with private keys an attempt takes at most
+    /// that is [at hand](Effort::AtHand): a file may not cost any number of
+    /// them ([`limits::OPERATIONS`](crate::limits::OPERATIONS)). Cheap to say.
+    fn operations(&self, key: &WrappedKey) -> usize {
+        let _ = key;
+        1
+    }
+
     /// Opens a wrapped key, with no more than this effort that was not made
     /// at a lower one.
     ///
