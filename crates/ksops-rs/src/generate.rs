@@ -15,7 +15,7 @@ pub(crate) use files::distinct;
 use files::Files;
 
 use crate::{
-    Result, Settings,
+    Error, Result, Settings,
     budget::Budget,
     error::quoted,
     generator::{Entry, Generator, SecretSource},
@@ -227,10 +227,23 @@ fn assemble<'a>(
         warnings.extend(noted.iter().map(|warning| format!("{name}: {warning}")));
         take(entry, variables.values().map(|value| value.len()).sum())?;
         for (key, value) in variables {
+            if value.is_empty() && secret.has(&key) {
+                return Err(blanked(&place, &key));
+            }
             secret.add_variable(key, value);
         }
     }
     Ok(secret)
+}
+
+/// A variable without a value takes no other file's place.
+fn blanked(place: &str, key: &str) -> Error {
+    Error::new(format!(
+        "{place}: the variable {} is empty, and a file before this one gives the Secret that key",
+        quoted(key)
+    ))
+    .because("an empty value can be added without a key, and the last file counts")
+    .advise("take it out of one of the two files")
 }
 
 #[cfg(test)]

@@ -49,6 +49,11 @@ impl<'a> Secret<'a> {
         self.string_data.insert(name, value);
     }
 
+    /// Whether anything was put under this key.
+    pub fn has(&self, key: &str) -> bool {
+        self.string_data.contains_key(key) || self.data.contains_key(key)
+    }
+
     /// Puts bytes into `data`, in the place of earlier ones.
     pub fn add_bytes(&mut self, key: String, bytes: &[u8]) {
         self.data

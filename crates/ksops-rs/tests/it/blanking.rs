@@ -239,3 +239,41 @@ fn what_is_taken_over_blanks_nothing() {
     }
     insta::assert_snapshot!(refused(run(&format!("{head}{}", blanked[0]), files)));
 }
+
+/// Of several files of one Secret the last one counts.
+#[test]
+fn an_empty_variable_blanks_no_other_file() {
+    let key = Key::new();
+    let world = World::with_plugin(&key);
+    world.encrypt("app/a.env", &[&key], ".", "PASSWORD=hunter2\n");
+    world.encrypt("app/b.env", &[&key], ".", "OTHER=x\nPASSWORD=\n");
+    world.encrypt("app/c.env", &[&key], ".", "OTHER=x\nPASSWORD=another\n");
+    let run = |lists: &str| {
+        let manifest = format!("secretFrom: [{{metadata: {{name: s}}, {lists}}}]\n");
+        world.write("app/gen.yaml", manifest);
+        program(&world.path("app"))
+            .var("SOPS_AGE_KEY_FILE", world.path("age.agekey"))
+            .arg("gen.yaml")
+            .run()
+    };
+    for blanked in [
+        "envs: [a.env, b.env]",
+        "files: [PASSWORD=a.env], envs: [b.env]",
+        "binaryFiles: [PASSWORD=a.env], envs: [b.env]",
+    ] {
+        let error = refused(run(blanked));
+        assert!(error.contains("is empty"), "{error}");
+    }
+    insta::assert_snapshot!(refused(run("envs: [a.env, b.env]")), @r#"
+    error: gen.yaml: line 1: secretFrom[0].envs[1]: "b.env": the variable "PASSWORD" is empty, and a file before this one gives the Secret that key
+      an empty value can be added without a key, and the last file counts
+    take it out of one of the two files
+    "#);
+    for good in [
+        "envs: [b.env, a.env]",
+        "envs: [a.env, c.env]",
+        "envs: [b.env]",
+    ] {
+        assert_eq!(run(good).code, 0, "{good}");
+    }
+}
