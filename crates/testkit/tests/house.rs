@@ -124,7 +124,7 @@ fn what_is_cited_is_there() {
 }
 
 /// docs/THREAT-MODEL.md names the tests of each promise: a file, then what is
-/// in it.
+/// in it or in the folder beside it.
 #[test]
 fn each_promise_has_its_tests() {
     let top = repository();
@@ -138,8 +138,12 @@ fn each_promise_has_its_tests() {
         let tests = row.rsplit_once(" | ").map_or("", |(_, tests)| tests);
         for name in tests.split('`').skip(1).step_by(2) {
             if name.ends_with(".rs") {
-                let source = fs::read_to_string(top.join("crates").join(name));
-                file = (name.to_owned(), source.unwrap_or_default());
+                // With what is in the folder beside it.
+                let path = top.join("crates").join(name);
+                let beside = files(&path.with_extension(""));
+                let sources = std::iter::once(path).chain(beside);
+                let sources = sources.filter_map(|path| fs::read_to_string(path).ok());
+                file = (name.to_owned(), sources.collect());
                 continue;
             }
             count += 1;
