@@ -29,6 +29,7 @@ pub(crate) struct Failures {
 /// How much a failure says.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
+    Ring,
     Elsewhere,
     Unsupported,
     Mismatch,
@@ -59,6 +60,8 @@ pub(crate) enum Failure {
         /// As people know the key.
         name: String,
     },
+    /// A file of GnuPG's home with many keys cannot be read.
+    Ring,
     /// The message itself.
     Message(Flaw),
     /// The kind of a recipient's key is not supported.
@@ -71,6 +74,7 @@ impl Failures {
     /// Adds one.
     pub(crate) fn add(&mut self, failure: Failure) {
         let rank = match &failure {
+            Failure::Ring => Rank::Ring,
             Failure::Message(_) => Rank::Changed,
             Failure::Kind(_) => Rank::Unsupported,
             Failure::TooMuchWork => Rank::TooMuchWork,
@@ -97,6 +101,10 @@ impl Failures {
     pub(crate) fn into_error(self, recipients: &[String], reads: Reads) -> KeyError {
         match self.worst.map(|(_, failure)| failure) {
             None => missing(recipients, reads),
+            Some(Failure::Ring) => missing(recipients, reads).advise(
+                "let the user of this program read the file of GnuPG's home that the list of \
+                 places names: the key may be in it",
+            ),
             Some(Failure::Message(flaw)) => of_message(&flaw, reads),
             Some(Failure::Kind(what)) => {
                 of_message(&Flaw::Unsupported(what), reads).named("key-kind")

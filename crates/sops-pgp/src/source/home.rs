@@ -73,6 +73,9 @@ impl HomeKeys {
     pub(crate) fn open(&self, attempt: &mut Attempt<'_>) -> Option<Secret> {
         let rings = self.home.rings();
         self.state().tried = true;
+        if !rings.unreadable.is_empty() {
+            attempt.failures.add(Failure::Ring);
+        }
         for wrapped in attempt.session_keys() {
             for candidate in rings.candidates(&wrapped.recipient) {
                 if let Some(secret) = self.try_candidate(attempt, wrapped, &candidate) {

@@ -63,6 +63,11 @@ fn large_files_do_not_keep_others_from_being_used() {
     let ring = gnupg_home.gpg(&["--export"], b"");
     fs::write(gnupg_home.file("pubring.gpg"), ring).unwrap();
     large(&gnupg_home.file("pubring.kbx"), limits::RING);
+    let other = Gnupg::new().unwrap();
+    let they = other.generate(&format!("{lines}\nName-Real: they"), "");
+    let error = at_hand(&home(gnupg_home.path()), &other.encrypt(&they, &[], SECRET));
+    let advice = error.unwrap_err().advice().unwrap_or_default().to_owned();
+    assert!(advice.contains("GnuPG's home"), "{advice}");
     assert_eq!(
         at_hand(&home(gnupg_home.path()), &enc).as_deref(),
         Ok(SECRET)
