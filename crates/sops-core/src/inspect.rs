@@ -3,6 +3,8 @@
 //!
 //! The MAC is not looked at: that takes the data key.
 
+mod lines;
+
 use std::fmt;
 
 use crate::{
@@ -15,6 +17,8 @@ use crate::{
     tree::{Comment, Value},
     walk::{Place, Visitor, walk},
 };
+
+pub use lines::Lines;
 
 /// Something that [`Document::inspect`] found.
 #[derive(Clone, PartialEq, Eq, Debug)]

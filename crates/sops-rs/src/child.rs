@@ -5,6 +5,7 @@ use std::{
     os::unix::process::{CommandExt, ExitStatusExt},
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
+    thread,
 };
 
 use crate::{Error, Result, error::quoted, exit, session::Session};
@@ -12,9 +13,12 @@ use crate::{Error, Result, error::quoted, exit, session::Session};
 /// A command for the shell, as `exec-env` and `exec-file` take it.
 pub(crate) struct Shell {
     command: Command,
+    /// As whom it runs, where not as this process.
+    user: Option<User>,
 }
 
 /// A user of this machine.
+#[derive(Clone)]
 pub(crate) struct User {
     name: String,
     home: String,
@@ -31,7 +35,10 @@ impl Shell {
         if !session.process.dir.as_os_str().is_empty() {
             command.current_dir(&session.process.dir);
         }
-        Shell { command }
+        Shell {
+            command,
+            user: None,
+        }
     }
 
     /// With no variables but those that follow.
@@ -44,18 +51,12 @@ impl Shell {
     }
 
     /// As another user, whose variables it gets.
-    pub(crate) fn user(&mut self, user: &User) -> Result<()> {
+    pub(crate) fn user(&mut self, user: &User) {
         self.command
             .env("HOME", &user.home)
             .env("USER", &user.name)
             .env("LOGNAME", &user.name);
-        user.become_it().map_err(|error| {
-            Error::io(
-                format_args!("cannot become the user {}", quoted(&user.name)),
-                &error,
-            )
-            .advise("run this as root, or leave --user out")
-        })
+        self.user = Some(user.clone());
     }
 
     /// Starts the command and does not wait.
@@ -69,11 +70,23 @@ impl Shell {
 
     /// Becomes the command.
     pub(crate) fn replace(mut self) -> Result<()> {
+        become_user(self.user.as_ref())?;
         Err(not_started(&self.command.exec()))
     }
 
+    /// Starts the command from a thread of its own: only that one becomes the
+    /// other user. This one stays who it is, so that it can take away again
+    /// what it made for the command.
     pub(crate) fn spawn(&mut self) -> Result<Child> {
-        self.command.spawn().map_err(|error| not_started(&error))
+        let Shell { command, user } = self;
+        let mut start = || {
+            become_user(user.as_ref())?;
+            command.spawn().map_err(|error| not_started(&error))
+        };
+        thread::scope(|scope| {
+            let started = scope.spawn(&mut start).join();
+            started.unwrap_or_else(|_| Err(Error::new("the command was not started")))
+        })
     }
 
     /// Runs the command; what it ends with is what this program ends with.
@@ -81,6 +94,20 @@ impl Shell {
         let mut child = self.spawn()?;
         ended(child.wait())
     }
+}
+
+/// Makes this thread another user's, if any.
+fn become_user(user: Option<&User>) -> Result<()> {
+    let Some(user) = user else {
+        return Ok(());
+    };
+    user.become_it().map_err(|error| {
+        Error::io(
+            format_args!("cannot become the user {}", quoted(&user.name)),
+            &error,
+        )
+        .advise("run this as root, or leave --user out")
+    })
 }
 
 /// The end of a command as the end of this program.

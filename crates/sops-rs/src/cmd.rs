@@ -12,7 +12,7 @@ mod filestatus;
 mod groups;
 #[cfg(feature = "keyservice")]
 mod keyservice;
-mod merge;
+pub(crate) mod merge;
 pub(crate) mod old_style;
 mod publish;
 mod rotate;

@@ -128,6 +128,10 @@ fn run_command(
             return Err(no_topic(below));
         }
     }
+    let args = match cmd::merge::is_driver(command, &args) {
+        true => [vec![OsString::from("--")], args].concat(),
+        false => args,
+    };
     let help = || help::command(&name, command);
     let given = match parse::command(&command.flags(), args, session.process.var) {
         Ok(given) => given,

@@ -10,6 +10,8 @@ mod values;
 use similar::{ChangeTag, TextDiff};
 use sops_core::{
     Document, Editing, Finish, Format, Keyring, Result, Style, Timestamp,
+    keys::Recipient,
+    shown::shorten,
     tree::{Mapping, Tree},
 };
 use zeroize::Zeroizing;
@@ -79,7 +81,10 @@ pub(crate) fn merge(
         return Ok(Outcome::Clean(bytes.to_vec()));
     }
     let finish = Finish::new().at(time);
-    let result = versions.sealed(settings, merged.tree, keyring)?;
+    let result = match versions.sealed(settings, merged.tree, side, keyring)? {
+        Ok(result) => result,
+        Err(reason) => return Ok(Outcome::Undecided(reason)),
+    };
     let Some(file) = written(&result, &finish)? else {
         return Ok(Outcome::Undecided(NOT_READ_BACK.into()));
     };
@@ -131,7 +136,10 @@ impl ByHand {
             Err(reason) => return Ok(Err(reason)),
         };
         let tree = versions.trees(Side::Ours).tree;
-        let mut result = versions.sealed(settings, tree, keyring)?;
+        let mut result = match versions.sealed(settings, tree, None, keyring)? {
+            Ok(result) => result,
+            Err(reason) => return Ok(Err(reason)),
+        };
         let format = result.format();
         let ours = result.to_bytes(format, style)?;
         let tree = result.tree().to_vec();
@@ -230,13 +238,18 @@ impl Versions<'_, '_> {
         Some(self.of(version).bytes)
     }
 
-    /// The result, with its data key wrapped for everybody.
+    /// The result, with its data key wrapped for everybody; or why it must not
+    /// be. Nothing signs the recipients of a file: whoever can write a branch
+    /// can name himself in it, without any key. A recipient of one side alone
+    /// keeps what that side holds for him; a key that he may not have yet he
+    /// gets of nobody but a person who takes his side.
     fn sealed(
         &self,
         settings: Settings,
         tree: Tree,
+        side: Option<Side>,
         keyring: &Keyring,
-    ) -> Result<Document<Editing>> {
+    ) -> Result<std::result::Result<Document<Editing>, String>> {
         let mut result = carrier(self.base, self.ours, self.theirs, keyring)?;
         if let Some(side) = settings.of {
             let metadata = self.of(side).document.metadata();
@@ -244,13 +257,54 @@ impl Versions<'_, '_> {
             result.set_mac_only_encrypted(metadata.mac_only_encrypted);
             result.set_shamir_threshold(metadata.shamir_threshold);
         }
-        result.set_key_groups(settings.groups);
+        let mut groups = settings.groups;
+        result.set_key_groups(groups.clone());
         result.set_tree(tree);
-        adopt(&mut result, self.theirs)?;
-        adopt(&mut result, self.ours)?;
+        self.adopt(&mut result)?;
+        let known = [self.ours.groups(), self.theirs.groups()];
+        let newcomers = result.wanted()?.into_iter().filter(|wanted| {
+            let group = wanted.position.group;
+            let knows = |side: &recipients::Groups| recipients::has(side, group, &wanted.recipient);
+            match side {
+                None => !known.iter().all(knows),
+                Some(Side::Ours) => !knows(&known[0]),
+                Some(Side::Theirs) => !knows(&known[1]),
+            }
+        });
+        let newcomers: Vec<_> = newcomers
+            .map(|wanted| (wanted.position.group, wanted.recipient))
+            .collect();
+        if !newcomers.is_empty() {
+            if side.is_none() {
+                return Ok(Err(newcomers_named(&newcomers)));
+            }
+            for (group, who) in &newcomers {
+                if let Some(group) = groups.get_mut(*group) {
+                    group.retain(|known| known != who);
+                }
+            }
+            result.set_key_groups(groups);
+            self.adopt(&mut result)?;
+        }
         result.wrap(keyring)?;
-        Ok(result)
+        Ok(Ok(result))
     }
+
+    fn adopt(&self, result: &mut Document<Editing>) -> Result<()> {
+        adopt(result, self.theirs)?;
+        adopt(result, self.ours)
+    }
+}
+
+fn newcomers_named(newcomers: &[(usize, Recipient)]) -> String {
+    let names: Vec<_> = newcomers
+        .iter()
+        .map(|(_, who)| shorten(&who.to_string()))
+        .collect();
+    format!(
+        "one side alone has the recipient {}, and would get a data key that the other side made",
+        names.join(", ")
+    )
 }
 
 /// The result as a file, which is read back before anybody relies on it;

@@ -10,6 +10,8 @@
 //! written in place, as sops does; where it holds nothing but ciphertext,
 //! beside its place first.
 
+mod attributes;
+
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Write},
@@ -49,8 +51,9 @@ impl From<io::Error> for Failure {
 }
 
 /// Puts `bytes` in the place of the file at `path`. A new file is readable by
-/// whom [`New`] says; an existing one keeps its mode, its owner and its other
-/// names, and symbolic links stay. What is no regular file (a pipe), or is one
+/// whom [`New`] says; an existing one keeps its mode, its owner, its access
+/// control list and other attributes, and its other names, and symbolic links
+/// stay. One that must not be written is not replaced either. What is no regular file (a pipe), or is one
 /// that somebody has open (`/dev/stdout`), is written to as it is.
 ///
 /// # Errors
@@ -136,14 +139,16 @@ fn create(target: &Path, bytes: &[u8], new: New) -> io::Result<()> {
 
 /// A file in the place of another.
 fn exchange(target: &Path, bytes: &[u8], new: New, metadata: &fs::Metadata) -> Result<(), Failure> {
+    // Whoever took the right to write away from a file meant its content.
+    let old = OpenOptions::new().write(true).open(target)?;
     if let Ok(mut file) = unnamed(folder(target), 0o600) {
         write(&mut file, bytes)?;
-        let placed = keep_owner_and_mode(&file, metadata);
+        let placed = keep_rights(&file, &old, metadata);
         if placed.and_then(|()| through_a_name(&file, target)).is_ok() {
             return Ok(());
         }
     } else if new == New::ForAll
-        && let Ok(done) = from_beside(target, bytes, metadata)
+        && let Ok(done) = from_beside(target, bytes, &old, metadata)
     {
         return Ok(done?);
     }
@@ -152,7 +157,12 @@ fn exchange(target: &Path, bytes: &[u8], new: New, metadata: &fs::Metadata) -> R
 
 /// Through a file beside it, which is there while it is written: for
 /// ciphertext. The outer error says that it cannot be done in this way.
-fn from_beside(target: &Path, bytes: &[u8], metadata: &fs::Metadata) -> io::Result<io::Result<()>> {
+fn from_beside(
+    target: &Path,
+    bytes: &[u8],
+    old: &File,
+    metadata: &fs::Metadata,
+) -> io::Result<io::Result<()>> {
     let open = |path: &Path| {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o600).open(path)
@@ -162,7 +172,7 @@ fn from_beside(target: &Path, bytes: &[u8], metadata: &fs::Metadata) -> io::Resu
     if let Err(error) = write(&mut file, bytes) {
         return Ok(Err(error));
     }
-    keep_owner_and_mode(&file, metadata)?;
+    keep_rights(&file, old, metadata)?;
     made.keep(|path| fs::rename(path, target))?;
     Ok(step("renamed"))
 }
@@ -241,15 +251,18 @@ fn through_a_name(file: &File, target: &Path) -> io::Result<()> {
     step("renamed")
 }
 
+/// Owner, mode and attributes of the file whose place another takes.
+///
 /// # Errors
 ///
 /// Where the owner would be another one: only root may give files away.
-fn keep_owner_and_mode(file: &File, metadata: &fs::Metadata) -> io::Result<()> {
+fn keep_rights(file: &File, old: &File, metadata: &fs::Metadata) -> io::Result<()> {
     let own = file.metadata()?;
     if (own.uid(), own.gid()) != (metadata.uid(), metadata.gid()) {
         std::os::unix::fs::fchown(file, Some(metadata.uid()), Some(metadata.gid()))?;
     }
-    file.set_permissions(metadata.permissions())
+    file.set_permissions(metadata.permissions())?;
+    attributes::copy(old, file)
 }
 
 /// What tests look at, and where they let things fail.

@@ -1,12 +1,12 @@
 //! One file against the creation rule that is for it.
 
-use std::path::Path;
+use std::{cell::LazyCell, path::Path};
 
 use sops_core::{
     Document, Encrypted, Format,
     config::CreationRule,
     foreign::Foreign,
-    inspect::{Remark, RemarkKind},
+    inspect::{Lines, Remark, RemarkKind},
     metadata::Rule,
 };
 
@@ -79,7 +79,7 @@ pub(crate) fn judge(path: &Path, bytes: &[u8], configured: &Configured<'_>) -> V
         }
         State::Encrypted(document) => {
             verdict.encrypted = true;
-            encrypted(&mut verdict, &document, configured);
+            encrypted(&mut verdict, &document, bytes, configured);
         }
     }
     verdict
@@ -117,17 +117,33 @@ fn foreigner(verdict: &mut Verdict, foreign: Foreign, configured: &Configured<'_
     }
 }
 
-fn encrypted(verdict: &mut Verdict, document: &Document<Encrypted>, configured: &Configured<'_>) {
+fn encrypted(
+    verdict: &mut Verdict,
+    document: &Document<Encrypted>,
+    bytes: &[u8],
+    configured: &Configured<'_>,
+) {
     let metadata = document.metadata();
-    let wrong = |message: &str| Finding::new(Kind::Metadata, message);
+    // Looked for where something is found.
+    let lines = LazyCell::new(|| Lines::of(bytes, document.format()));
+    let in_block = |kind: Kind, message: String, field: &str| {
+        let line = lines.of_key(field).or_else(|| lines.of_key("sops"));
+        Finding::new(kind, message).at_line(line)
+    };
+    let wrong = |message: &str, field: &str| {
+        in_block(Kind::Metadata, message.into(), field).at_key(Some(field))
+    };
     if version::check(&metadata.version).is_err() {
-        verdict.add(wrong("the version in the sops block is none").at_key(Some("sops.version")));
+        verdict.add(wrong(
+            "the version in the sops block is none",
+            "sops.version",
+        ));
     }
     if metadata.mac.is_empty() {
-        verdict.add(wrong("there is no MAC").at_key(Some("sops.mac")));
+        verdict.add(wrong("there is no MAC", "sops.mac"));
     }
     match document.inspect() {
-        Ok(remarks) => remark(verdict, &remarks),
+        Ok(remarks) => remark(verdict, &remarks, &lines),
         Err(error) => {
             let own = Error::new(error.message()).advise(error.advice().unwrap_or_default());
             verdict.failed = Some(own);
@@ -138,21 +154,26 @@ fn encrypted(verdict: &mut Verdict, document: &Document<Encrypted>, configured: 
             Some(path) => format!("no creation rule of {} is for it", path_name(path)),
             None => "there is no .sops.yaml at or above its folder".into(),
         };
-        return verdict.add(Finding::new(Kind::NoRule, message));
+        return verdict.add(in_block(Kind::NoRule, message, "sops"));
     };
     let called = configured.call(rule);
     if let Some(difference) = other_selection(document, rule) {
         let message = format!("{difference} ({called})");
-        verdict.add(Finding::new(Kind::Selection, message));
+        let field = format!("sops.{}", metadata.rule.field().0);
+        verdict.add(in_block(Kind::Selection, message, &field));
     }
     if let Some(difference) = Diff::new(document, rule).in_words() {
         let message = format!("{difference} ({called})");
-        verdict.add(Finding::new(Kind::Recipients, message));
+        verdict.add(in_block(Kind::Recipients, message, "sops"));
     }
 }
 
 /// One finding for each value; where nothing need be done one for all.
-fn remark(verdict: &mut Verdict, remarks: &[Remark]) {
+fn remark(
+    verdict: &mut Verdict,
+    remarks: &[Remark],
+    lines: &LazyCell<Lines, impl FnOnce() -> Lines>,
+) {
     let kind = |kind| match kind {
         RemarkKind::ClearValue => Some((
             Kind::ClearValue,
@@ -176,7 +197,11 @@ fn remark(verdict: &mut Verdict, remarks: &[Remark]) {
             }
             counted.push((kind, 1));
         }
-        verdict.add(Finding::new(kind, message).at_key(Some(remark.key_path())));
+        verdict.add(
+            Finding::new(kind, message)
+                .at_line(lines.of_remark(remark))
+                .at_key(Some(remark.key_path())),
+        );
     }
     for finding in &mut verdict.findings {
         let found = counted.iter().find(|(kind, _)| *kind == finding.kind);

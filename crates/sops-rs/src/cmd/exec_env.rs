@@ -45,7 +45,7 @@ pub(crate) fn command(session: &mut Session<'_, '_>, given: &Given) -> Result<()
         shell.without_variables();
     }
     if let Some(user) = &user {
-        shell.user(user)?;
+        shell.user(user);
     }
     for (name, value) in &variables {
         shell.variable(name, value);

@@ -59,7 +59,7 @@ pub(crate) fn command(session: &mut Session<'_, '_>, given: &Given) -> Result<()
     let mut shell = Shell::new(session, &replaced(text, path.as_os_str()));
     if let Some(user) = &user {
         give(dir.path(), &path, user)?;
-        shell.user(user)?;
+        shell.user(user);
     }
     let mut child = shell.spawn()?;
     let status = child.wait();

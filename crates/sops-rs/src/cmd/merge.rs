@@ -10,12 +10,12 @@
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{self, Stdio},
 };
 
-use sops_core::{Format, Timestamp};
+use sops_core::{Document, Format, Timestamp, shown::shorten};
 
-use super::edit;
+use super::{Command, edit};
 use crate::{
     Error, Opening, Result,
     args::{Given, flag},
@@ -34,6 +34,14 @@ pub(crate) fn command(session: &mut Session<'_, '_>, given: &Given) -> Result<()
         Some(_) => Err(usage("--resolve takes ours, theirs or edit")),
         None => driver(session, given),
     }
+}
+
+/// Whether arguments are those that git gives to a merge driver: the fourth is
+/// the name of a file, whatever it begins with. `--help` would end with 0, and
+/// git would take ours for the merge.
+pub(crate) fn is_driver(command: &Command, args: &[OsString]) -> bool {
+    let is_option = |arg: &OsString| arg.as_encoded_bytes().starts_with(b"-");
+    command.name == "merge" && matches!(args, [a, b, c, _] if ![a, b, c].into_iter().any(is_option))
 }
 
 /// Who decides about conflicts.
@@ -57,7 +65,8 @@ fn driver(session: &mut Session<'_, '_>, given: &Given) -> Result<()> {
     let name = name.first().map_or(target.clone(), |name| cleaned(name));
     let read = |session: &mut Session<'_, '_>, file: &OsString| {
         let path = cleaned(file);
-        session.read(Some(&path))
+        let bytes = session.read(Some(&path));
+        bytes.map_err(|error| error.with_exit_code(exit::GENERIC))
     };
     let versions = Versions {
         base: read(session, base)?,
@@ -103,7 +112,7 @@ fn stage(session: &Session<'_, '_>, file: &Path, number: u8) -> Result<Option<Ve
     };
     let mut object = OsString::from(format!(":{number}:./"));
     object.push(name);
-    let output = Command::new("git")
+    let output = process::Command::new("git")
         .arg("-C")
         .arg(dir.unwrap_or(Path::new(".")))
         .args(["cat-file", "blob"])
@@ -178,7 +187,10 @@ impl Versions {
             };
         }
         match outcome {
-            Outcome::Clean(bytes) => Target::File(target).write(session, &bytes),
+            Outcome::Clean(bytes) => {
+                tell_of_recipients(session, &name_shown, &self.ours, &bytes, format);
+                Target::File(target).write(session, &bytes)
+            }
             Outcome::Conflicts { paths, marked } => {
                 Target::File(target).write(session, &marked)?;
                 let count = paths.len();
@@ -198,11 +210,41 @@ impl Versions {
                     ))
                     .of_kind("conflict"))
             }
-            Outcome::Undecided(reason) => Err(Error::new(format!(
-                "{name_shown}: cannot be merged: {reason}"
-            ))
-            .advise("the file is left as ours has it: change it by hand, and `git add` it")
-            .of_kind("conflict")),
+            Outcome::Undecided(reason) => {
+                let error = Error::new(format!("{name_shown}: cannot be merged: {reason}"));
+                let advice = match decision {
+                    Decision::For(_) => {
+                        "the file is left as it was: change it by hand, and `git add` it".into()
+                    }
+                    _ => format!(
+                        "the file is left as ours has it: `sops-rs merge --resolve theirs {name_shown}` takes what theirs says of it, `--resolve ours` what ours says; then `git add` it"
+                    ),
+                };
+                Err(error.advise(advice).of_kind("conflict"))
+            }
+        }
+    }
+}
+
+/// One line for everybody who comes or goes against ours: nothing signs the
+/// recipients, and nobody looks at a file that git merged.
+fn tell_of_recipients(
+    session: &mut Session<'_, '_>,
+    name: &str,
+    ours: &[u8],
+    merged: &[u8],
+    format: Format,
+) {
+    let recipients = |bytes: &[u8]| -> Vec<String> {
+        Document::parse(bytes, format).map_or(Vec::new(), |document| {
+            document.recipients().map(ToString::to_string).collect()
+        })
+    };
+    let (before, after) = (recipients(ours), recipients(merged));
+    for (what, from, to) in [("adds", &after, &before), ("removes", &before, &after)] {
+        for who in from.iter().filter(|who| !to.contains(who)) {
+            let who = shorten(who);
+            session.warn(&format!("{name}: theirs {what} the recipient {who}"));
         }
     }
 }

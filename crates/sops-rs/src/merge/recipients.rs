@@ -21,19 +21,25 @@ pub(crate) fn merge(base: Option<&Groups>, ours: &Groups, theirs: &Groups) -> Op
     Some(merged.collect())
 }
 
+/// Whether a side has a recipient in one of its groups.
+pub(crate) fn has(side: &Groups, group: usize, who: &Recipient) -> bool {
+    side.get(group).is_some_and(|group| is_in(group, who))
+}
+
+/// As sops tells recipients apart.
+fn is_in(group: &[Recipient], who: &Recipient) -> bool {
+    group
+        .iter()
+        .any(|r| r.kind() == who.kind() && r.to_string() == who.to_string())
+}
+
 fn group(base: &[Recipient], ours: &[Recipient], theirs: &[Recipient]) -> Vec<Recipient> {
-    // As sops tells them apart.
-    let has = |group: &[Recipient], who: &Recipient| {
-        group
-            .iter()
-            .any(|r| r.kind() == who.kind() && r.to_string() == who.to_string())
-    };
     let kept = ours
         .iter()
-        .filter(|who| has(theirs, who) || !has(base, who));
+        .filter(|who| is_in(theirs, who) || !is_in(base, who));
     let added = theirs
         .iter()
-        .filter(|who| !has(ours, who) && !has(base, who));
+        .filter(|who| !is_in(ours, who) && !is_in(base, who));
     kept.chain(added).cloned().collect()
 }
 
@@ -54,6 +60,17 @@ mod tests {
             &groups(&[&["A", "B", "E"]]),
         );
         assert_eq!(merged, Some(groups(&[&["A", "D", "E"]])));
+    }
+
+    /// Who was moved from one group to another has left the one.
+    #[test]
+    fn each_group_is_a_set_of_its_own() {
+        let merged = merge(
+            Some(&groups(&[&["A", "B"], &["C"]])),
+            &groups(&[&["A"], &["C", "B"]]),
+            &groups(&[&["A", "B", "D"], &["C"]]),
+        );
+        assert_eq!(merged, Some(groups(&[&["A", "D"], &["C", "B"]])));
     }
 
     #[test]

@@ -2,6 +2,8 @@ use sops_core::{EncryptOptions, Style, keys::Recipient};
 
 use super::*;
 
+mod settings;
+
 const KEY: &str = "AGE-SECRET-KEY-1XT77XPGU6Z73K4ZYRMSZXG2HXL95DHPDNTS6Q9VVVP2ZZXPZ3J6QTHA59Y";
 const A: &str = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";
 const B: &str = "age1ja7ptl5qugufr9nahd6tj32yxjffeaqwydt5jk3ssqxc2rl97gjqcg3qun";
@@ -46,16 +48,19 @@ fn run(
     let keyring = keyring();
     let open = |bytes| Version::open(bytes, format, &keyring).unwrap();
     let base = base.map(open);
-    let time = Timestamp::parse_rfc3339("2026-11-25T00:00:00Z").unwrap();
     merge(
         base.as_ref(),
         &open(ours),
         &open(theirs),
         &keyring,
         side,
-        time,
+        time(),
     )
     .unwrap()
+}
+
+fn time() -> Timestamp {
+    Timestamp::parse_rfc3339("2026-11-25T00:00:00Z").unwrap()
 }
 
 fn clean(base: &[u8], ours: &[u8], theirs: &[u8], format: Format) -> Vec<u8> {
@@ -73,6 +78,12 @@ fn plaintext(file: &[u8], format: Format) -> String {
         .unwrap();
     let bytes = document.to_bytes(format, &Style::default()).unwrap();
     String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// The data key of a file.
+fn key(file: &[u8], format: Format) -> sops_core::keys::DataKey {
+    let document = Document::parse(file, format).unwrap();
+    keyring().open(document.metadata()).unwrap()
 }
 
 #[test]
@@ -120,10 +131,7 @@ fn a_rotation_of_theirs_holds() {
     let theirs = change(&base, format, |document| document.rotate().unwrap());
     let merged = clean(&base, &ours, &theirs, format);
     assert_eq!(plaintext(&merged, format), "a: changed\nb: two\n");
-    let key = |file: &[u8]| {
-        let document = Document::parse(file, format).unwrap();
-        keyring().open(document.metadata()).unwrap()
-    };
+    let key = |file: &[u8]| key(file, format);
     assert!(key(&merged) == key(&theirs));
     // Both rotated: nobody's old key opens it.
     let ours = change(&ours, format, |document| document.rotate().unwrap());

@@ -117,6 +117,57 @@ fn a_symbolic_link_stays_one() {
     assert_eq!(names(dir.path()), ["file", "link", "loop"]);
 }
 
+/// What the group may do stands elsewhere where there is an access control
+/// list: here it may nothing, and somebody else may read.
+#[test]
+#[cfg(target_os = "linux")]
+fn access_control_lists_and_attributes_stay() {
+    use rustix::fs::{XattrFlags, getxattr, setxattr};
+    // Version 2; entries of tag, rights and id: owner, one user, group, mask,
+    // others.
+    let entry = |tag: u16, rights: u16, id: u32| {
+        [
+            &tag.to_le_bytes()[..],
+            &rights.to_le_bytes(),
+            &id.to_le_bytes(),
+        ]
+        .concat()
+    };
+    let none = u32::MAX;
+    let list = [
+        2u32.to_le_bytes().to_vec(),
+        entry(1, 6, none),
+        entry(2, 4, 1),
+        entry(4, 0, none),
+        entry(16, 4, none),
+        entry(32, 0, none),
+    ]
+    .concat();
+    for way in WAYS {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        fs::write(&path, "old").unwrap();
+        for (name, value) in [
+            ("system.posix_acl_access", list.as_slice()),
+            ("user.note", b"x"),
+        ] {
+            let set = setxattr(&path, name, value, XattrFlags::empty());
+            if set == Err(rustix::io::Errno::NOTSUP) {
+                eprintln!("skipped: the file system of {path:?} has no {name}");
+                continue;
+            }
+            set.unwrap();
+            let before = mode(&path);
+            failing(way, || replace(&path, b"new", New::ForAll)).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), b"new");
+            let mut found = vec![0; 100];
+            let size = getxattr(&path, name, found.as_mut_slice()).unwrap();
+            assert_eq!(&found[..size], value, "{way:?}");
+            assert_eq!(mode(&path), before, "{way:?}");
+        }
+    }
+}
+
 #[test]
 fn other_names_of_a_file_stay_its_names() {
     let dir = tempfile::tempdir().unwrap();

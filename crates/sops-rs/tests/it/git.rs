@@ -270,3 +270,95 @@ fn where_git_knows_of_no_conflict_nothing_is_done() {
     insta::assert_snapshot!(run.stderr);
     assert_eq!(repository.0.read("a.yaml"), before);
 }
+
+/// The reason on stderr, 1 in the end, and `%A` as it was.
+#[test]
+fn a_version_that_cannot_be_opened_leaves_ours_as_it_is() {
+    let repository = Repository::new();
+    for name in ["base.yaml", "ours.yaml", "theirs.yaml"] {
+        repository.put(name, "a: 1\nb: 1\n");
+    }
+    let good = repository.0.read("base.yaml");
+    let forged = good.replace("a: ENC", "c: ENC");
+    let none = good
+        .replace("age1a7zz5", "age1b7zz5")
+        .replace("-----BEGIN AGE", "-----BEGIN");
+    let names = ["base.yaml", "ours.yaml", "theirs.yaml"];
+    for bad in names {
+        for text in [Some(&forged), Some(&none), Some(&"x: [".to_owned()), None] {
+            for name in names {
+                repository.0.write(name, &good);
+            }
+            match text {
+                Some(text) => repository.0.write(bad, text),
+                None => fs::remove_file(repository.0.path().join(bad)).unwrap(),
+            }
+            let before = fs::read(repository.0.path().join("ours.yaml")).ok();
+            let run = repository
+                .0
+                .run(&[&["merge"], &names[..], &["p.yaml"]].concat());
+            assert_eq!(run.code, 1, "{bad}: {}", run.stderr);
+            assert!(run.stderr.starts_with("error: "), "{}", run.stderr);
+            assert_eq!(fs::read(repository.0.path().join("ours.yaml")).ok(), before);
+        }
+    }
+}
+
+/// git gives a name as the last argument, whatever it is.
+#[test]
+fn a_file_with_the_name_of_an_option_is_merged() {
+    for name in ["--help", "-h", "--resolve=ours", "--", "-x"] {
+        let repository = Repository::new();
+        for file in ["a", "b", "c"] {
+            repository.put(file, "a: 1\n");
+        }
+        let run = repository.0.run(&["merge", "a", "b", "c", name]);
+        assert_eq!((run.code, run.text()), (0, ""), "{name}: {}", run.stderr);
+        repository.0.write("c", "x");
+        let run = repository.0.run(&["merge", "a", "b", "c", name]);
+        assert_eq!((run.code, run.text()), (1, ""), "{name}");
+    }
+}
+
+/// Who can open a file is told, for nobody looks at what git merged.
+#[test]
+fn recipients_that_come_and_go_are_told() {
+    const B: &str = "age1ja7ptl5qugufr9nahd6tj32yxjffeaqwydt5jk3ssqxc2rl97gjqcg3qun";
+    let repository = Repository::new();
+    repository.put("a.yaml", "a: 1\nb: 1\n");
+    repository.commit();
+    let rules = format!("creation_rules: [{{age: '{A},{B}'}}]");
+    repository.0.write("rules", rules);
+    repository.git(&["checkout", "-q", "-b", "other"]);
+    let update = ["--config", "rules", "updatekeys", "-y", "a.yaml"];
+    repository.0.run(&update).ok();
+    repository.git(&["commit", "-q", "-a", "-m", "b"]);
+    repository.git(&["checkout", "-q", "main"]);
+    repository.put("a.yaml", "a: 2\nb: 1\n");
+    repository.git(&["commit", "-q", "-a", "-m", "a"]);
+    let (ok, text) = repository.try_git(&["merge", "-q", "other", "-m", "merged"]);
+    assert!(ok, "{text}");
+    assert!(
+        text.contains("\"a.yaml\": theirs adds the recipient age1ja7ptl5qugu"),
+        "{text}"
+    );
+    // The key was rotated meanwhile: it is not for whoever wrote his name.
+    repository.git(&["reset", "-q", "--hard", "HEAD^"]);
+    repository.0.run(&["rotate", "-i", "a.yaml"]).ok();
+    repository.git(&["commit", "-q", "-a", "-m", "rotated"]);
+    let before = repository.0.read("a.yaml");
+    let (ok, text) = repository.try_git(&["merge", "-q", "other", "-m", "merged"]);
+    assert!(!ok, "{text}");
+    assert!(text.contains("merge --resolve theirs \"a.yaml\""), "{text}");
+    assert_eq!(repository.0.read("a.yaml"), before);
+    repository
+        .0
+        .run(&["merge", "--resolve", "ours", "a.yaml"])
+        .ok();
+    assert!(!repository.0.read("a.yaml").contains(B));
+    repository
+        .0
+        .run(&["merge", "--resolve", "theirs", "a.yaml"])
+        .ok();
+    assert!(repository.0.read("a.yaml").contains(B));
+}

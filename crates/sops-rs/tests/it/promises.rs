@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::common::{Folder, sops_rs};
+use crate::common::{Folder, encrypted, sops_rs};
 
 const A: &str = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";
 const B: &str = "age1ja7ptl5qugufr9nahd6tj32yxjffeaqwydt5jk3ssqxc2rl97gjqcg3qun";
@@ -607,4 +607,68 @@ fn who_is_to_be_removed_and_is_not_there_is_said() {
     folder.run(&["rotate", "-i", "--add-age", B, "p.yaml"]).ok();
     let run = folder.run(&["rotate", "-i", "--rm-age", B, "p.yaml"]);
     assert_eq!((run.code, run.stderr.as_str()), (0, ""));
+}
+
+/// A command of ours as a user who is not root, where this is root.
+fn as_nobody(folder: &Folder, args: &[&str]) -> Command {
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let program = sops_rs();
+    if !rustix::process::geteuid().is_root() {
+        return folder.command(&program, args);
+    }
+    let user = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    let args = [&user[..], &[program.to_str().unwrap()], args].concat();
+    folder.command("setpriv".as_ref(), &args)
+}
+
+#[test]
+fn a_file_that_must_not_be_written_is_not_replaced() {
+    let mut folder = folder();
+    let key = fs::read(&folder.vars["SOPS_AGE_KEY_FILE"]).unwrap();
+    folder.write("key", key);
+    let key = folder.path().join("key");
+    folder.var("SOPS_AGE_KEY_FILE", key.to_str().unwrap());
+    let file = folder.path().join("p.yaml");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o444)).unwrap();
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(&file, Some(65534), Some(65534)).unwrap();
+    }
+    let before = folder.read("p.yaml");
+    let output = as_nobody(&folder, &["decrypt", "-i", "p.yaml"])
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("permission denied"), "{stderr}");
+    assert_eq!(folder.read("p.yaml"), before);
+}
+
+/// Also where that user must not take it away.
+#[test]
+fn a_command_of_another_user_leaves_no_plaintext_behind() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: --user takes root");
+        return;
+    }
+    let folder = folder();
+    folder.write("e.env", encrypted("dotenv", "basic"));
+    let tmp = folder.path().join("tmp");
+    for (mode, code) in [(0o700, 1), (0o755, 0)] {
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+        fs::set_permissions(&tmp, fs::Permissions::from_mode(mode)).unwrap();
+        for pipe in [&["--no-fifo"][..], &[]] {
+            let args = [
+                &["exec-file"],
+                pipe,
+                &["--user", "nobody", "p.yaml", "cat {}"],
+            ]
+            .concat();
+            let run = folder.run(&args);
+            assert_eq!(run.code, code, "{}", run.stderr);
+            assert_eq!(run.text().contains("hunter2"), code == 0);
+            assert_eq!(fs::read_dir(&tmp).unwrap().count(), 0);
+        }
+        let run = folder.run(&["exec-env", "--user", "nobody", "e.env", "id -u"]);
+        assert_eq!(run.ok(), "65534\n");
+    }
 }
