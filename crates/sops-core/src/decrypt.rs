@@ -62,6 +62,9 @@ impl Nonces {
         aad: &[u8],
         plaintext: &[u8],
     ) -> Option<[u8; NONCE_SIZE]> {
+        if self.0.is_empty() {
+            return None;
+        }
         self.0
             .get_mut(&Self::key(kind, aad, plaintext))?
             .pop_front()

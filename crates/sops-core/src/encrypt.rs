@@ -167,14 +167,19 @@ pub(crate) fn seal(
     let mut sealer = Sealer {
         cipher: &cipher,
         mac: Mac::new(metadata.mac_only_encrypted),
-        nonces,
+        nonces: Supply {
+            known: nonces,
+            fresh: Vec::new(),
+        },
     };
     let mut selection = Selection::new(&metadata.rule);
     walk(&mut tree, &mut selection, &mut sealer)?;
-    let Sealer { mac, nonces, .. } = sealer;
+    let Sealer {
+        mac, mut nonces, ..
+    } = sealer;
     let mac = Zeroizing::new(mac.finish().into_bytes());
     let aad = metadata.last_modified.to_rfc3339_seconds();
-    metadata.mac = seal_bytes(&cipher, nonces, mac, "str", aad.as_bytes())?;
+    metadata.mac = seal_bytes(&cipher, &mut nonces, mac, "str", aad.as_bytes())?;
     let bytes = format::write_encrypted(tree, metadata, output, style)?;
     check(&bytes, output, &cipher)?;
     Ok(bytes)
@@ -281,7 +286,30 @@ pub(crate) fn check_rule(rule: &Rule) -> Result<()> {
 struct Sealer<'a> {
     cipher: &'a Cipher,
     mac: Mac,
-    nonces: &'a mut Nonces,
+    nonces: Supply<'a>,
+}
+
+/// Where nonces come from.
+struct Supply<'a> {
+    known: &'a mut Nonces,
+    /// New ones, asked of the system some at a time: a call for each value
+    /// takes longer than to encrypt it.
+    fresh: Vec<[u8; NONCE_SIZE]>,
+}
+
+impl Supply<'_> {
+    const AT_ONCE: usize = 64;
+
+    fn fresh(&mut self) -> Result<[u8; NONCE_SIZE]> {
+        if let Some(nonce) = self.fresh.pop() {
+            return Ok(nonce);
+        }
+        let mut block = [[0; NONCE_SIZE]; Self::AT_ONCE];
+        fill_randomly(block.as_flattened_mut())?;
+        let [first, rest @ ..] = block;
+        self.fresh.extend(rest);
+        Ok(first)
+    }
 }
 
 impl Visitor for Sealer<'_> {
@@ -292,7 +320,7 @@ impl Visitor for Sealer<'_> {
         };
         let plaintext = Zeroizing::new(with_plaintext(value, <[u8]>::to_vec));
         if !plaintext.is_empty() {
-            let sealed = seal_bytes(self.cipher, self.nonces, plaintext, kind, place.aad)?;
+            let sealed = seal_bytes(self.cipher, &mut self.nonces, plaintext, kind, place.aad)?;
             *value = sealed.into();
         }
         Ok(None)
@@ -303,7 +331,13 @@ impl Visitor for Sealer<'_> {
             return Ok(None);
         }
         let plaintext = Zeroizing::new(comment.text.as_bytes().to_vec());
-        let sealed = seal_bytes(self.cipher, self.nonces, plaintext, "comment", place.aad)?;
+        let sealed = seal_bytes(
+            self.cipher,
+            &mut self.nonces,
+            plaintext,
+            "comment",
+            place.aad,
+        )?;
         comment.text = sealed.as_str().into();
         Ok(Some(sealed.into()))
     }
@@ -314,19 +348,15 @@ impl Visitor for Sealer<'_> {
 /// An `ENC[…]` text: with the nonce it had before, or a new one.
 fn seal_bytes(
     cipher: &Cipher,
-    nonces: &mut Nonces,
+    nonces: &mut Supply<'_>,
     plaintext: Zeroizing<Vec<u8>>,
     kind: &str,
     aad: &[u8],
 ) -> Result<String> {
     let error = |message: &str| Error::new(ErrorKind::Encrypt, message);
-    let nonce = match nonces.take(kind, aad, &plaintext) {
+    let nonce = match nonces.known.take(kind, aad, &plaintext) {
         Some(nonce) => nonce,
-        None => {
-            let mut nonce = [0; NONCE_SIZE];
-            fill_randomly(&mut nonce)?;
-            nonce
-        }
+        None => nonces.fresh()?,
     };
     cipher
         .seal(plaintext, kind, aad, &nonce)

@@ -7,6 +7,8 @@
 mod recipients;
 mod values;
 
+use std::time::Duration;
+
 use similar::{ChangeTag, TextDiff};
 use sops_core::{
     Document, Editing, Finish, Format, Keyring, Result, Style, Timestamp,
@@ -420,7 +422,11 @@ fn marked_file(ours: &[u8], theirs: &[u8], format: Format) -> Result<Vec<u8>> {
 
 /// Two texts in one, with markers around the lines that differ.
 fn marked(ours: &str, theirs: &str) -> String {
-    let diff = TextDiff::from_lines(ours, theirs);
+    // Whoever wrote a branch must not choose how long we look for the smallest
+    // difference; past this time it is a larger one that says the same.
+    let diff = TextDiff::configure()
+        .timeout(Duration::from_secs(3))
+        .diff_lines(ours, theirs);
     let mut out = String::new();
     for operation in diff.ops() {
         let lines = |tag: ChangeTag| {

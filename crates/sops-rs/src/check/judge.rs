@@ -4,10 +4,13 @@ use std::{cell::LazyCell, path::Path};
 
 use sops_core::{
     Document, Encrypted, Format,
+    cipher::Sealed,
     config::CreationRule,
     foreign::Foreign,
     inspect::{Lines, Remark, RemarkKind},
+    keys::{KeyKind, WrappedKey},
     metadata::Rule,
+    shown::shorten,
 };
 
 use super::{
@@ -141,6 +144,14 @@ fn encrypted(
     }
     if metadata.mac.is_empty() {
         verdict.add(wrong("there is no MAC", "sops.mac"));
+    } else if Sealed::parse(metadata.mac.as_bytes()).is_none() {
+        verdict.add(wrong("the MAC is none", "sops.mac"));
+    }
+    let keys = metadata.key_groups.iter().flat_map(|group| &group.keys);
+    for key in keys.filter(|key| !may_be_wrapped(key)) {
+        let who = shorten(&key.recipient().to_string());
+        let message = format!("the data key is not wrapped for {who}: its enc is something else");
+        verdict.add(wrong(&message, "sops"));
     }
     match document.inspect() {
         Ok(remarks) => remark(verdict, &remarks, &lines),
@@ -165,6 +176,17 @@ fn encrypted(
     if let Some(difference) = Diff::new(document, rule).in_words() {
         let message = format!("{difference} ({called})");
         verdict.add(in_block(Kind::Recipients, message, "sops"));
+    }
+}
+
+/// Whether what is said to be a wrapped key looks like one. Nothing signs this
+/// part of a file: whoever can write it can put a recipient there.
+fn may_be_wrapped(key: &WrappedKey) -> bool {
+    let enc = key.enc().trim_start();
+    match key.recipient().kind() {
+        KeyKind::Age => enc.starts_with("-----BEGIN AGE ENCRYPTED FILE-----"),
+        KeyKind::Pgp => enc.starts_with("-----BEGIN PGP MESSAGE-----"),
+        _ => !enc.is_empty(),
     }
 }
 

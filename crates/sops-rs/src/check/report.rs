@@ -87,6 +87,10 @@ impl Report {
                 line,
                 message,
             } = finding;
+            // A line that begins so is a command to some CI.
+            if file.starts_with("::") || file.starts_with("##") {
+                text.push_str("./");
+            }
             text.push_str(&path_name(file.as_ref()));
             if let Some(line) = line {
                 let _ = write!(text, ":{line}");

@@ -13,7 +13,7 @@ use std::{
     process::{self, Stdio},
 };
 
-use sops_core::{Document, Format, Timestamp, shown::shorten};
+use sops_core::{Document, ErrorKind, Format, Timestamp, shown::shorten};
 
 use super::{Command, edit};
 use crate::{
@@ -151,7 +151,10 @@ impl Versions {
                 .with_exit_code(exit::GENERIC)
         };
         let open = |bytes, which: &str| {
-            Version::open(bytes, format, &keys.keyring).map_err(|error| failed(error, which))
+            Version::open(bytes, format, &keys.keyring).map_err(|error| {
+                let is_plain = error.kind() == ErrorKind::NotEncrypted;
+                not_merged(failed(error, which), &name_shown, is_plain, decision)
+            })
         };
         // git gives an empty file where both sides added one.
         let base = match self.base.is_empty() {
@@ -224,6 +227,23 @@ impl Versions {
             }
         }
     }
+}
+
+/// What can be done where a version cannot be opened. git leaves ours in the
+/// place of a file that was not merged, without a marker in it.
+fn not_merged(error: Error, name: &str, is_plain: bool, decision: Decision) -> Error {
+    if !matches!(decision, Decision::Later) {
+        return error;
+    }
+    let left = "the file is left as ours has it, without what theirs changed";
+    if is_plain {
+        return error.with_advice(format!(
+            "{left}: `git checkout --conflict=merge {name}` shows both, and `sops-rs encrypt -i` encrypts what is right"
+        ));
+    }
+    error.advise(format!(
+        "{left}: once all three can be opened, `sops-rs merge --resolve ours {name}` (or theirs, or edit) merges it"
+    ))
 }
 
 /// One line for everybody who comes or goes against ours: nothing signs the

@@ -1,7 +1,7 @@
 //! Three versions of the plaintext made into one: mappings by key, all else
 //! as one value.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sops_core::tree::{Comment, Mapping, MappingItem, Text, Tree, Value};
 
@@ -142,20 +142,29 @@ fn mappings(
 /// Ours in order; what only theirs has stands behind what stands before it
 /// there.
 fn order<'a>(base: &Cut<'a>, ours: &Cut<'a>, theirs: &Cut<'a>) -> Vec<&'a [u8]> {
-    let mut order = ours.order.clone();
-    let mut at = 0;
+    // What only theirs has, by the key of ours that it stands behind; the
+    // first of all behind none.
+    let mut behind: HashMap<Option<&[u8]>, Vec<&'a [u8]>> = HashMap::new();
+    let mut anchor = None;
     for key in &theirs.order {
-        if let Some(found) = order.iter().position(|known| known == key) {
-            at = found + 1;
+        if ours.entries.contains_key(key) {
+            anchor = Some(*key);
         } else {
-            order.insert(at, key);
-            at += 1;
+            behind.entry(anchor).or_default().push(key);
         }
     }
+    let mut order = behind.remove(&None).unwrap_or_default();
+    for key in &ours.order {
+        order.push(key);
+        order.extend(behind.remove(&Some(*key)).unwrap_or_default());
+    }
     // What both removed is still asked for, in no order that matters.
-    let gone = base.order.iter().filter(|key| !order.contains(key));
-    let gone: Vec<_> = gone.copied().collect();
-    order.extend(gone);
+    let is_there = |key: &&&[u8]| {
+        [ours, theirs]
+            .iter()
+            .any(|cut| cut.entries.contains_key(**key))
+    };
+    order.extend(base.order.iter().filter(|key| !is_there(key)).copied());
     order
 }
 
@@ -236,13 +245,17 @@ fn comments<'a>(
     ours: &[&'a Comment],
     theirs: &[&'a Comment],
 ) -> Vec<&'a Comment> {
-    let has = |list: &[&Comment], comment: &Comment| list.iter().any(|c| c.text == comment.text);
+    let texts = |list: &[&'a Comment]| -> HashSet<&'a [u8]> {
+        list.iter().map(|comment| comment.text.as_bytes()).collect()
+    };
+    let (in_base, in_ours, in_theirs) = (texts(base), texts(ours), texts(theirs));
+    let has = |texts: &HashSet<&[u8]>, comment: &Comment| texts.contains(comment.text.as_bytes());
     let kept = ours
         .iter()
-        .filter(|comment| has(theirs, comment) || !has(base, comment));
+        .filter(|comment| has(&in_theirs, comment) || !has(&in_base, comment));
     let added = theirs
         .iter()
-        .filter(|comment| !has(ours, comment) && !has(base, comment));
+        .filter(|comment| !has(&in_ours, comment) && !has(&in_base, comment));
     kept.chain(added).copied().collect()
 }
 

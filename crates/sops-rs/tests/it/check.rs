@@ -282,3 +282,32 @@ fn git_runs_nothing_of_the_repository() {
     folder.run(&["check"]);
     assert!(!folder.path().join("ran").exists());
 }
+
+/// What can be told without a key: that a MAC and wrapped keys are none.
+#[test]
+fn what_nobody_can_open_is_found() {
+    let folder = Folder::new();
+    let good = String::from_utf8(encrypted("yaml", "coll-nested")).unwrap();
+    let line = |start: &str, new: &str| -> String {
+        let lines = good
+            .lines()
+            .map(|line| match line.trim_start().starts_with(start) {
+                true => format!("{}{new}\n", &line[..line.len() - line.trim_start().len()]),
+                false => format!("{line}\n"),
+            });
+        lines.collect()
+    };
+    folder.write("mac.yaml", line("mac:", "mac: foo"));
+    folder.write("enc.yaml", good.replace("-----BEGIN AGE", "-----BEGIN"));
+    folder.write("::error file=x::.yaml", line("mac:", "mac: foo"));
+    let run = folder.run(&["check"]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    let text = run.text();
+    assert!(
+        text.contains("error: sops.mac: the MAC is none [metadata]"),
+        "{text}"
+    );
+    assert!(text.contains("enc.yaml:"), "{text}");
+    assert!(text.contains("is not wrapped for age1"), "{text}");
+    assert!(text.lines().all(|line| !line.starts_with("::")), "{text}");
+}

@@ -120,6 +120,27 @@ fn comments_go_with_what_follows_and_never_conflict() {
     );
 }
 
+/// A stranger's branch may hold as many keys as fit into a file.
+#[test]
+fn many_keys_and_comments_are_merged_in_one_pass() {
+    let side = |name: &str| {
+        let mut mapping = Mapping::default();
+        for n in 0..30_000 {
+            mapping.push(format!("{name}{n}"), Value::Int(n));
+        }
+        vec![mapping]
+    };
+    let (ours, theirs) = (side("a"), side("b"));
+    let merged = trees(&[], &ours, &theirs, Side::Ours);
+    assert!(merged.conflicts.is_empty());
+    let keys: Vec<_> = merged.tree[0]
+        .entries()
+        .map(|(key, _)| key.as_bytes())
+        .collect();
+    assert_eq!(keys.len(), 60_000);
+    assert_eq!((keys[0], keys[30_000]), (&b"b0"[..], &b"a0"[..]));
+}
+
 #[test]
 fn repeated_keys_make_a_mapping_one_value() {
     let json = |text: &str| {
