@@ -6,7 +6,9 @@ use sops_core::{Document, EncryptOptions, Format, Keyring, Plain, format::Style,
 
 #[cfg(feature = "vault")]
 use sops_kms::http::{Client, Request};
-pub(crate) use testkit::servers::{Server, tool};
+pub(crate) use testkit::servers::Server;
+#[cfg(any(feature = "aws", feature = "vault"))]
+pub(crate) use testkit::servers::tool;
 
 #[cfg(feature = "vault")]
 use super::world::env;
