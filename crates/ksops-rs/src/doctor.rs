@@ -10,6 +10,7 @@ mod host;
 mod keys;
 mod kustomization;
 mod kustomize;
+mod objects;
 mod programs;
 mod report;
 
@@ -134,15 +135,17 @@ pub(crate) fn run(process: &mut Process<'_>, args: Vec<OsString>) -> Result<()> 
 pub fn examine(host: &Host<'_>, options: &Options) -> Report {
     let mut report = Report::default();
     let mut in_dir = Report::default();
+    let flags = options.flags.as_ref();
+    let mut seen = generators::Seen::default();
     let found = options.dir.as_deref().map(|dir| {
         let base = host.dir.join(dir);
-        kustomization::explore(&base, dir, &mut in_dir)
+        kustomization::explore(&base, dir, flags, &mut seen.objects, &mut in_dir)
     });
     let generators = found.unwrap_or_default();
     let styles = Styles::of(&generators);
 
     programs::check(host, styles, &mut report);
-    kustomize::check(host, styles, options.flags, &mut report);
+    kustomize::check(host, styles, flags, &mut report);
     let settings = settings(host, &mut report);
     let is_guarded = guard::check(host, &settings, &mut report);
     let (keys, has_keys) = keys::check(host, options, styles, &settings, &mut report);
@@ -162,12 +165,10 @@ pub fn examine(host: &Host<'_>, options: &Options) -> Report {
     };
     report.checks.append(&mut in_dir.checks);
     let mut opened = false;
-    let mut seen = generators::Seen::default();
     for generator in &generators {
         // A bad setting was told above.
         context.policy = Policy::new(&context.settings, &generator.dir, None)
             .unwrap_or_else(|_| Policy::unlimited(&generator.dir));
-        let flags = options.flags;
         opened |= generators::check(
             host,
             flags,

@@ -190,8 +190,14 @@ pub(crate) fn run(process: &mut Process<'_>, args: Vec<OsString>) -> Result<u8> 
             }
             Some("--best-effort") => options.best_effort = true,
             Some("--env") => {
-                let name = value(args.next())?;
-                options.env.push(name.to_string_lossy().into_owned());
+                let name = value(args.next())?.to_string_lossy().into_owned();
+                if name.is_empty() || name.contains('=') {
+                    return Err(Error::new(
+                        "guard: --env takes the name of a variable, and no value",
+                    )
+                    .advise("set the variable where ksops guard is run, and give --env its name"));
+                }
+                options.env.push(name);
             }
             Some("--port") => options.ports.add(&value(args.next())?.to_string_lossy())?,
             Some("--read") => options.read.push(value(args.next())?.into()),

@@ -20,6 +20,7 @@ use crate::{
     Error, Process, Result,
     elf::{Needs, machine_name},
     error::{io_reason, path_name, quoted},
+    settings::GUARD_KUSTOMIZE,
 };
 
 /// Where kustomize looks for the legacy exec plugin, below its plugin root:
@@ -64,7 +65,8 @@ Options:
                     for helm-secrets
   --guard           put this program at DIR/kustomize too, where it guards the
                     real one (see `ksops-rs guard --help`), and that kustomize,
-                    if there is one, at DIR/kustomize.real
+                    if there is one, at DIR/kustomize.real: the one that stands
+                    at DIR/kustomize, else those of --with-kustomize
 ";
 
 /// Runs the subcommand; the first argument is its name.
@@ -90,6 +92,13 @@ pub(crate) fn run(process: &mut Process<'_>, args: &[OsString]) -> Result<()> {
         let needed = arguments.with_kustomize;
         for path in guard::install(&program.file, &candidates, &dir, needed)? {
             process.tell(&format!("installed {}", path_name(&path)));
+        }
+        let real = dir.join(crate::guard::REAL);
+        if !real.is_file() {
+            process.tell(&format!(
+                "there is no {}: the guard needs {GUARD_KUSTOMIZE}, the path of kustomize",
+                path_name(&real)
+            ));
         }
     }
     let others = [
@@ -298,6 +307,7 @@ fn copy(program: &File, target: &Path) -> io::Result<()> {
             .create_new(true)
             .mode(0o700)
             .open(temporary)?;
+        lock(&out);
         let mut source = program;
         io::Seek::rewind(&mut source)?;
         io::copy(&mut source, &mut out)?;
@@ -324,24 +334,61 @@ fn is_same(file: &File, path: &Path) -> io::Result<bool> {
 
 /// Makes a file beside its place, then moves it there.
 fn in_place(target: &Path, make: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
-    let name = target.file_name().unwrap_or(OsStr::new("ksops"));
-    // Those of an earlier run that was killed may still be there; in a
-    // container every process has the number 1, so that is no name.
+    let prefix = hidden_prefix(target);
+    // In a container every process has the number 1, so that is no name.
     for attempt in 0..100 {
-        let mut hidden = OsString::from(".");
-        hidden.push(name);
-        hidden.push(format!(".new-{attempt}"));
+        let mut hidden = prefix.clone();
+        hidden.push(attempt.to_string());
         let temporary = target.with_file_name(hidden);
         let made = match make(&temporary) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
             made => made.and_then(|()| fs::rename(&temporary, target)),
         };
-        if made.is_err() {
-            let _ = fs::remove_file(&temporary);
+        match made {
+            Ok(()) => remove_leftovers(target),
+            Err(_) => {
+                let _ = fs::remove_file(&temporary);
+            }
         }
         return made;
     }
     Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// What the names of files begin with that are to take a place.
+fn hidden_prefix(target: &Path) -> OsString {
+    let mut prefix = OsString::from(".");
+    prefix.push(target.file_name().unwrap_or(OsStr::new("ksops")));
+    prefix.push(".new-");
+    prefix
+}
+
+/// Removes what an earlier run of this user left when it was killed; not what
+/// another one writes now, which is locked.
+fn remove_leftovers(target: &Path) {
+    let prefix = hidden_prefix(target);
+    let number = |name: &OsStr| {
+        let rest = name
+            .as_encoded_bytes()
+            .strip_prefix(prefix.as_encoded_bytes());
+        rest.is_some_and(|rest| !rest.is_empty() && rest.iter().all(u8::is_ascii_digit))
+    };
+    let user = rustix::process::geteuid().as_raw();
+    let entries = target.parent().map(fs::read_dir);
+    for entry in entries.into_iter().flatten().flatten().flatten() {
+        let path = entry.path();
+        let is_ours = number(&entry.file_name())
+            && fs::symlink_metadata(&path).is_ok_and(|it| it.is_file() && it.uid() == user);
+        if is_ours && File::open(&path).is_ok_and(|file| lock(&file)) {
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
+/// Marks a file as one that is written, until it is closed; whether nobody else
+/// had done so.
+fn lock(file: &File) -> bool {
+    rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok()
 }
 
 /// Makes folders that everyone may enter, whatever the umask: the program is

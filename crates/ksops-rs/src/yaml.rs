@@ -97,6 +97,29 @@ pub(crate) fn field(document: &Document<'_>, mapping: NodeId, name: &str) -> Opt
         .map(|&(_, value)| value)
 }
 
+/// The values of a field of a kustomization, by its name in any case: kustomize
+/// reads it as Go reads JSON, by simple folding.
+pub(crate) fn fields_in_any_case(
+    document: &Document<'_>,
+    mapping: NodeId,
+    name: &str,
+) -> Vec<NodeId> {
+    let fold = |c: char| match c {
+        '\u{17f}' => 's',
+        '\u{212a}' => 'k',
+        c => c.to_ascii_lowercase(),
+    };
+    let is_it = |key: &str| key.chars().map(fold).eq(name.chars().map(fold));
+    match &document.node(document.follow(mapping)).kind {
+        Kind::Mapping { entries, .. } => entries
+            .iter()
+            .filter(|&&(key, _)| text(document, key).is_some_and(is_it))
+            .map(|&(_, value)| value)
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// The text of a scalar.
 pub(crate) fn text<'a>(document: &'a Document<'_>, node: NodeId) -> Option<&'a str> {
     match &document.node(document.follow(node)).kind {

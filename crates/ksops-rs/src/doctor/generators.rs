@@ -1,9 +1,6 @@
 //! A generator and the files that it names.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, path::Path};
 
 use sops_core::{
     Document, ErrorKind, Format,
@@ -14,12 +11,13 @@ use sops_core::{
 use super::{
     Flags, Host, Report, Status,
     kustomization::{self, Found, Function, legacy_form},
+    objects::{Objects, not_an_object},
 };
 use crate::{
     Error, Settings,
     budget::Budget,
     error::quoted,
-    generate::{self, Context, Part},
+    generate::{self, Context},
     generator::{Entry, Generator},
     glob,
     policy::{Policy, Refusal},
@@ -30,9 +28,8 @@ use crate::{
 /// What was seen of all generators together.
 #[derive(Default)]
 pub(super) struct Seen {
-    /// Where each resource comes from, by its kustomization and what kustomize
-    /// tells resources apart by.
-    resources: HashMap<(PathBuf, String), String>,
+    /// Their resources, and those beside them.
+    pub(super) objects: Objects,
     /// The kinds of key that files are encrypted for.
     pub(super) kinds: BTreeSet<KeyKind>,
 }
@@ -49,7 +46,7 @@ enum Looked {
 /// was not asked.
 pub(super) fn check(
     host: &Host<'_>,
-    flags: Option<Flags>,
+    flags: Option<&Flags>,
     found: &Found,
     context: &Context,
     has_keys: bool,
@@ -94,7 +91,7 @@ pub(super) fn check(
     opened || not_asked
 }
 
-fn style(host: &Host<'_>, flags: Option<Flags>, found: &Found, report: &mut Report) {
+fn style(host: &Host<'_>, flags: Option<&Flags>, found: &Found, report: &mut Report) {
     let Some(function) = &found.function else {
         return report.ok(&found.name, "legacy style");
     };
@@ -343,19 +340,18 @@ fn render(
                 let (what, fix) = text.rsplit_once("; ").unwrap_or((text, ""));
                 report.bad(Status::Warning, &found.name, what, fix);
             }
+            if rendered.parts.is_empty() {
+                report.bad(
+                    Status::Warning,
+                    &found.name,
+                    "it renders nothing",
+                    "name encrypted files under `files:`",
+                );
+            }
             for part in &rendered.parts {
-                for id in ids(part) {
-                    let (found_in, place) = (found.dir.clone(), part.origin.clone());
-                    if let Some(first) = seen.resources.insert((found_in, id.clone()), place) {
-                        report.bad(
-                            Status::Failure,
-                            &part.origin,
-                            format!("{id} is there already, from {first}: kustomize refuses it (may not add resource with an already registered id)"),
-                            "name each file once; where one is to change the other, annotate it with kustomize.config.k8s.io/behavior: merge (or replace)",
-                        );
-                    }
-                }
-                if let Some(why) = not_an_object(part) {
+                let (text, origin) = (&part.text, &part.origin);
+                seen.objects.add(&found.dir, text, origin, report);
+                if let Some(why) = not_an_object(text) {
                     report.bad(
                         Status::Failure,
                         &part.origin,
@@ -367,57 +363,4 @@ fn render(
         }
         Err(error) => fail(report, &found.name, &error),
     }
-}
-
-/// What kustomize tells the resources of a part apart by. Not of those that are
-/// meant to change another one.
-fn ids(part: &Part) -> Vec<String> {
-    const BEHAVIOR: &str = "kustomize.config.k8s.io/behavior";
-    let documents = yaml::parse("", &part.text).unwrap_or_default();
-    let ids = documents.iter().filter_map(|document| {
-        let root = document.root()?;
-        let text = |node, name: &str| {
-            let field = yaml::field(document, node, name)?;
-            yaml::text(document, field)
-        };
-        let metadata = yaml::field(document, root, "metadata")?;
-        let behavior = yaml::field(document, metadata, "annotations")
-            .and_then(|annotations| text(annotations, BEHAVIOR));
-        if behavior.is_some_and(|behavior| matches!(behavior, "merge" | "replace")) {
-            return None;
-        }
-        let namespace = match text(metadata, "namespace") {
-            Some(namespace) => format!(" in namespace {namespace}"),
-            None => String::new(),
-        };
-        // Of an apiVersion the group counts.
-        let group = text(root, "apiVersion").unwrap_or_default();
-        let group = group
-            .split_once('/')
-            .map_or(String::new(), |(group, _)| format!(".{group}"));
-        let (kind, name) = (text(root, "kind")?, text(metadata, "name")?);
-        Some(format!("{kind}{group} {}{namespace}", quoted(name)))
-    });
-    ids.collect()
-}
-
-/// Why kustomize would refuse what is printed.
-fn not_an_object(part: &Part) -> Option<String> {
-    let Ok(documents) = yaml::parse("", &part.text) else {
-        return Some("what is in it is not YAML".into());
-    };
-    documents.iter().find_map(|document| {
-        let root = document
-            .root()
-            .filter(|&root| !yaml::is_null(document, root))?;
-        let has = |node, name: &str| yaml::field(document, node, name).is_some();
-        let metadata = yaml::field(document, root, "metadata");
-        if !has(root, "kind") {
-            Some("what is in it has no `kind`".into())
-        } else if !metadata.is_some_and(|metadata| has(metadata, "name")) {
-            Some("what is in it has no `metadata.name`".into())
-        } else {
-            None
-        }
-    })
 }

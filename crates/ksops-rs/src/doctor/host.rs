@@ -5,7 +5,7 @@ use std::{
     ffi::OsString,
     fs::{self, Metadata},
     io,
-    os::unix::{ffi::OsStringExt, fs::MetadataExt},
+    os::unix::{ffi::OsStringExt, fs::MetadataExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -214,12 +214,15 @@ fn unescape(text: &str) -> PathBuf {
 ///
 /// # Errors
 ///
-/// Where it cannot be started.
+/// Where it cannot be started, or a signal ends it.
 pub fn run(program: &Path, args: &[&str]) -> io::Result<String> {
     let output = Command::new(program)
         .args(args)
         .stdin(Stdio::null())
         .output()?;
+    if let Some(signal) = output.status.signal() {
+        return Err(io::Error::other(format!("it was ended by signal {signal}")));
+    }
     let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
     text.push_str(&String::from_utf8_lossy(&output.stderr));
     Ok(text)

@@ -196,7 +196,7 @@ fn by_project(settings: &Settings, options: &Options, styles: Styles, report: &m
             "check the keys of one project with --project NAME",
         );
     }
-    let may_exec = match options.flags {
+    let may_exec = match &options.flags {
         Some(flags) => flags.exec,
         None => styles.krm,
     };

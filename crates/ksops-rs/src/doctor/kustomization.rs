@@ -1,23 +1,33 @@
 //! Finds the generators below a kustomization.
 
+mod fields;
+mod place;
+mod style;
+
 use std::{
     collections::HashSet,
     fs,
     path::{Path, PathBuf},
 };
 
-use go_yaml::{Document, Kind, NodeId};
+use go_yaml::{Document, NodeId};
 
-use super::{Report, Status, shown};
+use super::{Flags, Report, Status, objects::Objects, shown};
 use crate::{Error, Result, generator::Generator, read, yaml};
+use fields::{field_text, is_nearly_ours, is_plain, texts};
+use place::Place;
+use style::function;
+
+pub(super) use fields::is_ours;
+pub(super) use style::{Function, legacy_form};
 
 pub(super) const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
+const PATH_ADVICE: &str =
+    "correct the path, which starts from the folder of the kustomization.yaml that lists it";
+
 /// The most folders that one kustomization may lead to.
 const MAX_FOLDERS: usize = 1_000;
-
-/// The annotation that makes a generator a KRM function; and its older name.
-const FUNCTION: [&str; 2] = ["config.kubernetes.io/function", "config.k8s.io/function"];
 
 /// A generator that a kustomization lists.
 pub(super) struct Found {
@@ -33,20 +43,19 @@ pub(super) struct Found {
     pub(super) generator: Result<Generator>,
 }
 
-/// The annotation `config.kubernetes.io/function`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Function {
-    /// `exec.path`; `None` where it is no program.
-    pub(super) path: Option<String>,
-    /// Whether there are `exec.args`.
-    pub(super) has_args: bool,
-}
-
 /// All generators of ksops below a kustomization. What is in the way is
-/// reported.
-pub(super) fn explore(dir: &Path, name: &Path, report: &mut Report) -> Vec<Found> {
+/// reported, and the resources that are there are noted.
+pub(super) fn explore(
+    dir: &Path,
+    name: &Path,
+    flags: Option<&Flags>,
+    objects: &mut Objects,
+    report: &mut Report,
+) -> Vec<Found> {
     let mut search = Search {
         report,
+        flags,
+        objects,
         seen: HashSet::new(),
         found: Vec::new(),
     };
@@ -65,6 +74,8 @@ pub(super) fn explore(dir: &Path, name: &Path, report: &mut Report) -> Vec<Found
 
 struct Search<'a> {
     report: &'a mut Report,
+    flags: Option<&'a Flags>,
+    objects: &'a mut Objects,
     seen: HashSet<PathBuf>,
     found: Vec<Found>,
 }
@@ -75,14 +86,34 @@ impl Search<'_> {
         if self.seen.len() >= MAX_FOLDERS || !self.seen.insert(real) {
             return;
         }
-        let Some(file) = NAMES.into_iter().find(|file| dir.join(file).is_file()) else {
+        let there = NAMES.into_iter().filter(|file| dir.join(file).exists());
+        let there: Vec<_> = there.collect();
+        let Some(&file) = there.first() else {
+            let (detail, fix) = match name.parent().filter(|_| dir.is_file()) {
+                None => (
+                    "there is no kustomization.yaml",
+                    "name a folder that kustomize can build".into(),
+                ),
+                Some(parent) => (
+                    "a file",
+                    format!("name the folder it is in: {}", shown(parent)),
+                ),
+            };
+            return self.fail(shown(name), detail, &fix);
+        };
+        if there.len() > 1 {
             self.fail(
                 shown(name),
-                "there is no kustomization.yaml",
-                "name a folder that kustomize can build",
+                format!(
+                    "{} are there: kustomize refuses it (Found multiple kustomization files)",
+                    there.join(" and ")
+                ),
+                "keep one",
             );
-            return;
-        };
+        }
+        if !dir.join(file).is_file() {
+            return self.fail(shown(&name.join(file)), "not a file", "make it one");
+        }
         let shown_file = shown(&name.join(file));
         let text = match self.read(&dir.join(file), &shown_file) {
             Some(text) => text,
@@ -100,19 +131,45 @@ impl Search<'_> {
         }
         for field in ["transformers", "validators"] {
             for entry in texts(document, root, field) {
-                self.other_plugin(dir, name, &entry);
+                self.other_plugin(dir, name, field, &entry);
             }
+        }
+        for entry in fields::files(document, root) {
+            self.place(dir, name, &entry);
         }
         for field in ["resources", "bases", "components"] {
             for entry in texts(document, root, field) {
-                let path = dir.join(&entry);
-                if path.is_dir() {
-                    self.folder(&path, &name.join(&entry));
-                } else if path.is_file() {
-                    self.resource(&path, &shown(&name.join(&entry)));
+                match self.place(dir, name, &entry) {
+                    Place::Folder => self.folder(&dir.join(&entry), &name.join(&entry)),
+                    Place::File { .. } => self.resource(dir, &entry, &shown(&name.join(&entry))),
+                    Place::Missing | Place::Remote | Place::Special => {}
                 }
             }
         }
+    }
+
+    /// Where a path leads; said where kustomize does not follow it.
+    fn place(&mut self, dir: &Path, name: &Path, entry: &str) -> Place {
+        let place = Place::of(dir, entry);
+        let name = shown(&name.join(entry));
+        match place {
+            Place::Missing => self.fail(&name, "no such file or directory", PATH_ADVICE),
+            Place::Special => self.fail(&name, "not a file", PATH_ADVICE),
+            Place::File { outside: true } if self.flags.is_none_or(|flags| !flags.any_file) => {
+                let status = match self.flags {
+                    Some(_) => Status::Failure,
+                    None => Status::Warning,
+                };
+                self.report.bad(
+                    status,
+                    &name,
+                    "outside of the folder of its kustomization.yaml, where kustomize reads no files (security; file is not in or below it)",
+                    "move it there, or list a folder with a kustomization.yaml of its own; or add --load-restrictor LoadRestrictionsNone to kustomize.buildOptions",
+                );
+            }
+            _ => {}
+        }
+        place
     }
 
     fn generator(&mut self, dir: &Path, name: &Path, entry: &str) {
@@ -128,6 +185,12 @@ impl Search<'_> {
             }
             return;
         }
+        if matches!(
+            self.place(dir, name, entry),
+            Place::Missing | Place::Special
+        ) {
+            return;
+        }
         let name = shown(&name.join(entry));
         if let Some(text) = self.read(&path, &name) {
             self.manifest(dir, name, text);
@@ -136,22 +199,36 @@ impl Search<'_> {
 
     /// What kustomize looks for a plugin for, other than generators: an inline
     /// manifest or a file.
-    fn other_plugin(&mut self, dir: &Path, name: &Path, entry: &str) {
+    fn other_plugin(&mut self, dir: &Path, name: &Path, field: &str, entry: &str) {
         let (name, text) = if entry.contains('\n') {
-            (
-                format!("{} (inline)", shown(name)),
-                entry.as_bytes().to_vec(),
-            )
+            let name = format!("{} (inline)", shown(name));
+            (name, entry.to_owned())
         } else {
-            let Ok(bytes) = read::file(&dir.join(entry)) else {
+            if !matches!(self.place(dir, name, entry), Place::File { .. }) {
+                return;
+            }
+            let text = read::file(&dir.join(entry)).ok();
+            let Some(text) = text.and_then(|bytes| String::from_utf8(bytes).ok()) else {
                 return;
             };
-            (shown(&name.join(entry)), bytes)
+            (shown(&name.join(entry)), text)
         };
-        for document in yaml::parse(&name, &text).unwrap_or_default() {
+        let documents = yaml::parse(&name, text.as_bytes()).unwrap_or_default();
+        let mut is_generator = false;
+        for document in &documents {
             if let Some(root) = document.root() {
-                self.plain_names(&name, &document, root);
+                self.plain_names(&name, document, root);
+                is_generator |= is_ours(document, root);
             }
+        }
+        if is_generator {
+            let what = match field {
+                "transformers" => "what it prints takes the place of all other resources",
+                _ => "what it prints is dropped",
+            };
+            let fix = "list it under `generators:`";
+            self.fail(&name, format!("a generator under `{field}:`: {what}"), fix);
+            self.manifest(dir, name, text);
         }
     }
 
@@ -227,8 +304,11 @@ impl Search<'_> {
 
     /// A file under `resources`: neither a generator nor an encrypted file
     /// belongs there.
-    fn resource(&mut self, path: &Path, name: &str) {
-        let Ok(bytes) = read::file(path) else { return };
+    fn resource(&mut self, dir: &Path, entry: &str, name: &str) {
+        let Ok(bytes) = read::file(&dir.join(entry)) else {
+            return;
+        };
+        self.objects.add(dir, &bytes, name, self.report);
         let Ok(documents) = yaml::parse(name, &bytes) else {
             return;
         };
@@ -257,11 +337,7 @@ impl Search<'_> {
         match text {
             Ok(Ok(text)) => return Some(text),
             Ok(Err(_)) => self.fail(name, "not UTF-8 text", "save it as UTF-8"),
-            Err(error) => self.fail(
-                name,
-                crate::error::io_reason(&error),
-                "correct the path, which starts from the folder of the kustomization.yaml that lists it",
-            ),
+            Err(error) => self.fail(name, crate::error::io_reason(&error), PATH_ADVICE),
         }
         None
     }
@@ -274,45 +350,6 @@ impl Search<'_> {
 
     fn fail(&mut self, name: impl Into<String>, detail: impl Into<String>, fix: &str) {
         self.report.bad(Status::Failure, name, detail, fix);
-    }
-}
-
-/// Whether a text can be a name, and no way to another folder.
-fn is_plain(name: &str) -> bool {
-    !name.is_empty()
-        && !name.starts_with('.')
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
-}
-
-pub(super) fn is_ours(document: &Document<'_>, root: NodeId) -> bool {
-    let is = |name, expected| field_text(document, root, name) == Some(expected);
-    is("apiVersion", "viaduct.ai/v1") && is("kind", "ksops")
-}
-
-/// Whether a generator was meant for this plugin, and misses it.
-fn is_nearly_ours(document: &Document<'_>, root: NodeId) -> bool {
-    let text = |name| field_text(document, root, name).unwrap_or_default();
-    text("apiVersion").starts_with("viaduct.ai/") || text("kind").eq_ignore_ascii_case("ksops")
-}
-
-fn field_text<'a>(document: &'a Document<'_>, root: NodeId, name: &str) -> Option<&'a str> {
-    yaml::field(document, root, name).and_then(|node| yaml::text(document, node))
-}
-
-/// The texts of a list.
-fn texts(document: &Document<'_>, root: NodeId, name: &str) -> Vec<String> {
-    let Some(list) = yaml::field(document, root, name) else {
-        return Vec::new();
-    };
-    match &document.node(document.follow(list)).kind {
-        Kind::Sequence { items, .. } => items
-            .iter()
-            .filter_map(|&item| yaml::text(document, item))
-            .map(str::to_owned)
-            .collect(),
-        _ => Vec::new(),
     }
 }
 
@@ -331,90 +368,4 @@ fn generators_of(dir: &Path) -> Vec<String> {
     first.map_or(Vec::new(), |(document, root)| {
         texts(document, root, "resources")
     })
-}
-
-fn function(document: &Document<'_>, root: NodeId) -> Option<Function> {
-    let metadata = yaml::field(document, root, "metadata")?;
-    let annotations = yaml::field(document, metadata, "annotations")?;
-    let text = FUNCTION
-        .iter()
-        .find_map(|name| yaml::field(document, annotations, name))?;
-    let text = yaml::text(document, text)?;
-    let none = Function {
-        path: None,
-        has_args: false,
-    };
-    let documents = yaml::parse("", text.as_bytes()).unwrap_or_default();
-    let exec = documents.first().and_then(|document| {
-        let root = document.root()?;
-        Some((document, yaml::field(document, root, "exec")?))
-    });
-    let Some((document, exec)) = exec else {
-        return Some(none);
-    };
-    let path = yaml::field(document, exec, "path");
-    Some(Function {
-        path: path
-            .and_then(|path| yaml::text(document, path))
-            .map(str::to_owned),
-        has_args: yaml::field(document, exec, "args")
-            .is_some_and(|args| !yaml::is_null(document, args)),
-    })
-}
-
-/// A manifest without its function annotation: the same generator in legacy
-/// style. `None` where the lines do not show how to take it out.
-pub(super) fn legacy_form(text: &str) -> Option<String> {
-    let lines: Vec<&str> = text.lines().collect();
-    let start = lines.iter().position(|line| {
-        let key = line.trim_start().trim_start_matches(['"', '\'']);
-        FUNCTION.iter().any(|name| key.starts_with(name))
-    })?;
-    let without = |from: usize| {
-        let indent = indent_of(lines.get(from)?);
-        let rest = lines.iter().skip(from + 1);
-        let length = rest
-            .take_while(|line| line.trim().is_empty() || indent_of(line) > indent)
-            .count();
-        Some((indent, from + 1 + length))
-    };
-    let (indent, end) = without(start)?;
-    let mut from = start;
-    // `annotations:` with nothing left below it goes too.
-    let next = lines.get(end).map_or(0, |line| indent_of(line));
-    let above = lines.get(start.checked_sub(1)?)?;
-    if above.trim_end().trim_start() == "annotations:" && indent_of(above) < indent && next < indent
-    {
-        from -= 1;
-    }
-    let kept = lines.iter().take(from).chain(lines.iter().skip(end));
-    let mut form: String = kept.flat_map(|line| [line, "\n"]).collect();
-    form.truncate(form.trim_end().len());
-    // The same generator, and no function any more.
-    let of = |text: &str| {
-        let documents = yaml::parse("", text.as_bytes()).ok()?;
-        let [document] = documents.as_slice() else {
-            return None;
-        };
-        let root = document.root()?;
-        let generator = Generator::from_node("", document, root).ok()?;
-        let paths: Vec<_> = generator
-            .files
-            .into_iter()
-            .map(|entry| entry.path)
-            .collect();
-        Some((
-            paths,
-            generator.secrets.len(),
-            is_ours(document, root),
-            function(document, root).is_some(),
-        ))
-    };
-    let (before, after) = (of(text)?, of(&form)?);
-    let is_same = (&before.0, before.1, true, false) == (&after.0, after.1, after.2, after.3);
-    is_same.then_some(form)
-}
-
-fn indent_of(line: &str) -> usize {
-    line.len() - line.trim_start().len()
 }

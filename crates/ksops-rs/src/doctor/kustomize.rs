@@ -4,13 +4,18 @@ use std::path::PathBuf;
 
 use super::{Host, Report, Status, Styles, shown};
 
-/// Those of kustomize's options that decide about plugins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What kustomize is called with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Flags {
     /// `--enable-alpha-plugins`: generators are run at all.
     pub alpha_plugins: bool,
     /// `--enable-exec`: KRM functions are programs.
     pub exec: bool,
+    /// `--load-restrictor LoadRestrictionsNone`: files outside of the folder of
+    /// a kustomization are read.
+    pub any_file: bool,
+    /// The names of all options, as in `--enable-helm`.
+    pub names: Vec<String>,
 }
 
 impl Flags {
@@ -22,21 +27,27 @@ impl Flags {
     /// assert!(flags.alpha_plugins && !flags.exec);
     /// ```
     pub fn parse(options: &str) -> Self {
+        let words: Vec<_> = options.split_whitespace().collect();
         let is_on = |flag: &str| {
-            let mut values = options.split_whitespace().filter_map(|option| {
-                match option.strip_prefix(flag)? {
+            let mut values = words
+                .iter()
+                .filter_map(|option| match option.strip_prefix(flag)? {
                     "" => Some(true),
                     value => Some(matches!(
                         value.strip_prefix('=')?,
                         "1" | "t" | "T" | "true" | "TRUE" | "True"
                     )),
-                }
-            });
+                });
             values.next_back().unwrap_or(false)
         };
+        let name = |word: &&str| word.split('=').next().unwrap_or_default().to_owned();
+        let names = words.iter().filter(|word| word.starts_with("--"));
+        let options = words.join(" ").replace('=', " ");
         Flags {
             alpha_plugins: is_on("--enable-alpha-plugins") || is_on("--enable_alpha_plugins"),
             exec: is_on("--enable-exec"),
+            any_file: options.contains("--load-restrictor LoadRestrictionsNone"),
+            names: names.map(name).collect(),
         }
     }
 }
@@ -47,6 +58,8 @@ struct Tool {
     path: PathBuf,
     version: String,
     knows: Flags,
+    /// What it says of its options.
+    help: String,
 }
 
 impl Tool {
@@ -72,13 +85,23 @@ impl Tool {
         let knows = Flags {
             alpha_plugins: help.contains("--enable-alpha-plugins"),
             exec: help.contains("--enable-exec"),
+            ..Flags::default()
         };
         Some(Tool {
             name,
             path,
             version,
             knows,
+            help,
         })
+    }
+
+    /// Whether an option is among those that it says it has.
+    fn has(&self, option: &str) -> bool {
+        let mut words = self
+            .help
+            .split(|c: char| c.is_whitespace() || matches!(c, ',' | '=' | ':'));
+        words.any(|word| word == option)
     }
 
     fn describe(&self) -> String {
@@ -99,7 +122,7 @@ impl Tool {
     }
 }
 
-pub(super) fn check(host: &Host<'_>, styles: Styles, flags: Option<Flags>, report: &mut Report) {
+pub(super) fn check(host: &Host<'_>, styles: Styles, flags: Option<&Flags>, report: &mut Report) {
     let tools = ["kustomize", "kubectl"].into_iter();
     let tools: Vec<_> = tools.filter_map(|name| Tool::find(host, name)).collect();
     let all: Vec<_> = tools.iter().map(Tool::describe).collect();
@@ -129,11 +152,29 @@ pub(super) fn check(host: &Host<'_>, styles: Styles, flags: Option<Flags>, repor
         report.ok("kustomize", all);
     }
     if let Some(flags) = flags {
-        check_flags(styles, flags, report);
+        let kustomize = tools.iter().find(|tool| tool.name == "kustomize");
+        check_flags(styles, flags, kustomize, report);
     }
 }
 
-fn check_flags(styles: Styles, flags: Flags, report: &mut Report) {
+fn check_flags(styles: Styles, flags: &Flags, kustomize: Option<&Tool>, report: &mut Report) {
+    // One that does not say what it has is judged above.
+    if let Some(tool) = kustomize.filter(|tool| tool.knows.alpha_plugins) {
+        let unknown = flags.names.iter().filter(|name| !tool.has(name));
+        let unknown: Vec<_> = unknown.map(String::as_str).collect();
+        if !unknown.is_empty() {
+            report.bad(
+                Status::Failure,
+                "build options",
+                format!(
+                    "kustomize {} does not have {}, and so builds nothing (unknown flag)",
+                    tool.version,
+                    unknown.join(", ")
+                ),
+                "see `kustomize build --help`, and mend kustomize.buildOptions in argocd-cm",
+            );
+        }
+    }
     if !flags.alpha_plugins {
         let more = if styles.krm { " --enable-exec" } else { "" };
         report.bad(

@@ -335,7 +335,15 @@ fn version(host: &Host<'_>, path: &Path) -> Outcome {
         return Outcome::ok(format!("{at}, this program"));
     }
     let own = env!("CARGO_PKG_VERSION");
-    let said = (host.run)(path, &["--version"]).unwrap_or_default();
+    let said = match (host.run)(path, &["--version"]) {
+        Ok(said) => said,
+        Err(error) => {
+            return Outcome::bad(
+                format!("{at} does not run: {}", crate::error::io_reason(&error)),
+                "put it there anew with `ksops-rs install DIR`",
+            );
+        }
+    };
     match said
         .lines()
         .next()

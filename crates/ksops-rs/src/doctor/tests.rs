@@ -170,11 +170,16 @@ impl Rig {
             let name = program.file_name().unwrap().to_str().unwrap();
             Ok(match (name, args) {
                 ("kustomize", ["version"]) => "v5.8.1\n".into(),
-                ("kustomize", ["build", "--help"]) => "--enable-alpha-plugins --enable-exec".into(),
+                ("kustomize", ["build", "--help"]) => {
+                    "--enable-alpha-plugins --enable-exec --enable-helm".into()
+                }
                 ("kubectl", ["version", "--client"]) => {
                     "Client Version: v1.32.4\nKustomize Version: v5.5.0\n".into()
                 }
                 ("kubectl", ["kustomize", "--help"]) => "--enable-alpha-plugins".into(),
+                ("ksops", ["--version"]) if self.says.is_empty() => {
+                    return Err(io::Error::other("it was ended by signal 11"));
+                }
                 ("ksops", ["--version"]) => self.says.into(),
                 other => panic!("{other:?} is not run"),
             })
@@ -389,6 +394,10 @@ broken! {
     plugin_is_of_another_version: |rig| {
         rig.says = "ksops-rs 0.0.1\n";
     };
+    plugin_is_broken: |rig| {
+        rig.says = "";
+        rig.program(PLUGIN, &elf(62));
+    };
     kustomize_is_missing: |rig| {
         rig.remove("usr/local/bin/kustomize");
     };
@@ -399,6 +408,10 @@ broken! {
     };
     build_options_are_missing: |rig| {
         rig.options.flags = Some(Flags::parse("--enable-helm"));
+    };
+    build_options_that_kustomize_does_not_have: |rig| {
+        let options = "--enable-alpha-plugins --enable-exec=true --enable-helmm --x=--y --enable";
+        rig.options.flags = Some(Flags::parse(options));
     };
     krm_style_and_the_flag_is_not_known: |rig| {
         rig.write("app/generator.yaml", KRM);
@@ -426,6 +439,62 @@ broken! {
     };
     generator_is_not_listed: |rig| {
         rig.write("app/kustomization.yaml", "namePrefix: x-\n");
+    };
+    kustomization_is_named_itself: |rig| {
+        rig.options.dir = Some("app/kustomization.yaml".into());
+    };
+    kustomization_is_no_file: |rig| {
+        rig.remove("app/kustomization.yaml");
+        let mode = rustix::fs::Mode::from(0o644);
+        let path = rig.path("app/kustomization.yaml");
+        rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    };
+    two_kustomizations_in_one_folder: |rig| {
+        rig.write("app/Kustomization", "resources: []\n");
+    };
+    // kustomize takes the names of fields in any case.
+    generators_in_another_case: |rig| {
+        rig.write("app/kustomization.yaml", "GENERATOR\u{17f}: [generator.yaml]\n");
+        rig.edit("app/secret.enc.yaml", "name: app", "name: other");
+    };
+    generator_is_a_transformer_or_a_validator: |rig| {
+        rig.write("app/kustomization.yaml", "Transformers: [generator.yaml]\n");
+        rig.write("app/base/kustomization.yaml", "validators: [generator.yaml]\n");
+        rig.write("app/base/generator.yaml", LEGACY.replace("secret.enc", "../secret.enc"));
+        rig.edit("app/kustomization.yaml", "Tr", "resources: [base]\nTr");
+    };
+    what_kustomize_would_not_find: |rig| {
+        rig.write("app/kustomization.yaml", "\
+generators: [generator.yaml]
+resources: [none.yaml, ./nowhere, https://example.com/x.yaml, github.com/a/b//c]
+components: [../component]
+transformers: [t.yaml]
+patches:
+- path: patch.yaml
+- patch: |
+    kind: x
+patchesStrategicMerge: [merge.yaml]
+replacements: [{path: replacement.yaml}]
+configurations: [configuration.yaml]
+crds: [crd.json]
+openapi: {path: schema.json}
+configMapGenerator:
+- {name: a, files: [key=a.txt, b.txt], envs: [c.env]}
+");
+    };
+    what_kustomize_may_not_read: |rig| {
+        rig.write("app/kustomization.yaml", "generators: [../g.yaml]\nresources: [../c.yaml]\npatches: [{path: link}]\n");
+        rig.write("g.yaml", LEGACY);
+        rig.write("c.yaml", "kind: ConfigMap\nmetadata: {name: c}\n");
+        std::os::unix::fs::symlink("../c.yaml", rig.path("app/link")).unwrap();
+    };
+    one_resource_twice: |rig| {
+        rig.write("app/c.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n");
+        rig.write("app/s.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: app}\n");
+        rig.write("app/kustomization.yaml", "generators: [generator.yaml]\nresources: [c.yaml, ./c.yaml, s.yaml]\n");
+    };
+    generator_renders_nothing: |rig| {
+        rig.edit("app/generator.yaml", "files:\n- secret.enc.yaml", "files: []");
     };
     generator_is_missing: |rig| {
         rig.remove("app/generator.yaml");
@@ -556,6 +625,31 @@ broken! {
     placeholders_on_a_repo_server: |rig| {
         rig.vars.insert("KSOPS_PLACEHOLDER", "true".into());
     };
+}
+
+/// With the option that lets kustomize read any file, and without knowing.
+#[test]
+fn files_outside_of_the_folder_may_be_meant() {
+    let mut rig = Rig::new();
+    rig.write("c.yaml", "kind: ConfigMap\nmetadata: {name: c}\n");
+    rig.edit(
+        "app/kustomization.yaml",
+        "generators",
+        "resources: [../c.yaml]\ngenerators",
+    );
+    for option in [
+        "--load-restrictor=LoadRestrictionsNone",
+        "--load-restrictor LoadRestrictionsNone",
+    ] {
+        rig.options.flags = Some(Flags::parse(&format!("--enable-alpha-plugins {option}")));
+        assert!(!rig.wrong().contains("c.yaml"), "{}", rig.wrong());
+    }
+    rig.options.flags = None;
+    let wrong = rig.wrong();
+    assert!(
+        wrong.starts_with("exit code 0\n! app/../c.yaml: outside of"),
+        "{wrong}"
+    );
 }
 
 /// kustomize drops what a plugin says where it succeeds.

@@ -50,7 +50,7 @@ fn twice_replaces_and_leaves_nothing_behind() {
     }
     // Who had the old one open still has it.
     assert_eq!(io::read_to_string(held).unwrap(), "old");
-    assert_eq!(names(to.path()), [".ksops.new-0", "ksops", "plugin"]);
+    assert_eq!(names(to.path()), ["ksops", "plugin"]);
     let again = install(&program(from.path(), "new"), to.path()).unwrap();
     assert_eq!(again, new);
 }
@@ -208,4 +208,126 @@ fn the_guard_stands_where_kustomize_is_looked_for() {
         assert_eq!(real, b"two");
         assert_eq!(fs::read(to.path().join("kustomize")).unwrap(), b"one");
     }
+}
+
+/// A folder of programs, and the guard put into it.
+struct Tools(tempfile::TempDir);
+
+impl Tools {
+    fn with(programs: &[(&str, &str)]) -> Self {
+        let tools = Tools(tempfile::tempdir().unwrap());
+        for (name, text) in programs {
+            let path = tools.0.path().join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        }
+        tools
+    }
+
+    fn guard(&self, with_kustomize: bool) -> Result<Vec<PathBuf>> {
+        let from = tempfile::tempdir().unwrap();
+        let (own, image) = (program(from.path(), "this"), from.path().join("image"));
+        fs::write(&image, "the image's").unwrap();
+        fs::set_permissions(&image, Permissions::from_mode(0o755)).unwrap();
+        install(&own, self.0.path()).unwrap();
+        super::guard::install(&own, &[image], self.0.path(), with_kustomize)
+    }
+
+    fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.0.path().join(name)).unwrap()
+    }
+}
+
+/// Such as the folder of an image of one's own.
+#[test]
+fn the_kustomize_in_the_guard_s_place_is_kept() {
+    let tools = Tools::with(&[("kustomize", "real")]);
+    for _ in 0..2 {
+        tools.guard(false).unwrap();
+        assert_eq!(tools.text("kustomize"), "this");
+    }
+    // Guarded already, the one of the image is newer.
+    assert_eq!(tools.text("kustomize.real"), "the image's");
+
+    let tools = Tools::with(&[("kustomize", "real")]);
+    tools.guard(false).unwrap();
+    assert_eq!(tools.text("kustomize.real"), "real");
+    // By a link: what it leads to.
+    let tools = Tools::with(&[("kustomize-5", "real")]);
+    symlink("kustomize-5", tools.0.path().join("kustomize")).unwrap();
+    tools.guard(false).unwrap();
+    let kept = ["kustomize", "kustomize.real", "kustomize-5"].map(|name| tools.text(name));
+    assert_eq!(kept, ["this", "real", "real"]);
+    // The other one was asked for.
+    let tools = Tools::with(&[("kustomize", "real")]);
+    tools.guard(true).unwrap();
+    assert_eq!(tools.text("kustomize.real"), "the image's");
+}
+
+#[test]
+fn of_two_kustomize_none_is_lost() {
+    let tools = Tools::with(&[("kustomize", "one"), ("kustomize.real", "other")]);
+    let text = tools.guard(false).unwrap_err().to_string();
+    let text = text.replace(tools.0.path().to_str().unwrap(), "");
+    insta::assert_snapshot!(text, @r"
+    install: /kustomize and /kustomize.real are two different kustomize, of which one would be lost
+    remove the one that is not to be run, and run it again
+    ");
+    let both = ["kustomize", "kustomize.real"].map(|name| tools.text(name));
+    assert_eq!(both, ["one", "other"]);
+    let tools = Tools::with(&[("kustomize", "same"), ("kustomize.real", "same")]);
+    tools.guard(false).unwrap();
+    assert_eq!(tools.text("kustomize.real"), "same");
+}
+
+#[test]
+fn an_older_version_of_this_program_is_no_kustomize() {
+    let padding = "-".repeat(65_530);
+    let older = format!("\x7fELF\x02\x01\x01{padding}DIR/plugin/{PLUGIN_PATH} the same");
+    for names in [
+        &["kustomize"][..],
+        &["kustomize.real"],
+        &["kustomize", "kustomize.real"],
+    ] {
+        let programs: Vec<_> = names.iter().map(|&name| (name, older.as_str())).collect();
+        let tools = Tools::with(&programs);
+        tools.guard(false).unwrap();
+        assert_eq!(tools.text("kustomize"), "this");
+        assert_eq!(tools.text("kustomize.real"), "the image's");
+    }
+    // And where there is no other, none is better than that one.
+    let tools = Tools::with(&[("kustomize", &older), ("kustomize.real", &older)]);
+    let own = tools.0.path().join("ksops");
+    fs::write(&own, "this").unwrap();
+    let own = File::open(own).unwrap();
+    super::guard::install(&own, &[], tools.0.path(), false).unwrap();
+    assert_eq!(names(tools.0.path()), ["ksops", "kustomize"]);
+}
+
+#[test]
+fn what_a_killed_run_left_is_removed_and_no_more() {
+    let [from, to] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let own = program(from.path(), "one");
+    for name in [
+        ".ksops.new-0",
+        ".ksops.new-17",
+        ".ksops.new-x",
+        ".ksops.new-",
+        ".sops.new-0",
+    ] {
+        fs::write(to.path().join(name), "half").unwrap();
+    }
+    // Somebody writes it now.
+    let busy = File::create(to.path().join(".ksops.new-3")).unwrap();
+    assert!(lock(&busy));
+    install(&own, to.path()).unwrap();
+    let left = [
+        ".ksops.new-",
+        ".ksops.new-3",
+        ".ksops.new-x",
+        ".sops.new-0",
+        "ksops",
+        "plugin",
+    ];
+    assert_eq!(names(to.path()), left);
 }

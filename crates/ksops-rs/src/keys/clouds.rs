@@ -139,6 +139,8 @@ struct Opened {
     /// With one service.
     keyring: Keyring,
     what: String,
+    /// With the credentials.
+    env: Environment,
 }
 
 impl FileService {
@@ -158,7 +160,7 @@ impl FileService {
             let env = self.env.clone().with_credentials(credentials);
             let mut keyring = Keyring::without_services();
             sops_kms::add_service(&mut keyring, self.kind, &env);
-            Ok(Opened { keyring, what })
+            Ok(Opened { keyring, what, env })
         });
         opened.as_ref().map_err(Clone::clone)
     }
@@ -190,10 +192,15 @@ impl KeyService for FileService {
             variable: None,
             path: printable(&self.path.to_string_lossy()),
         };
-        let found = match self.opened() {
-            Ok(opened) => Found::Usable {
-                what: opened.what.clone(),
-            },
+        // Vault's would miss the address, which stands in the files.
+        let outlook =
+            self.opened()
+                .and_then(|opened| match sops_kms::outlook(self.kind, &opened.env) {
+                    Some(Err(error)) if self.kind != KeyKind::Vault => Err(error),
+                    _ => Ok(&opened.what),
+                });
+        let found = match outlook {
+            Ok(what) => Found::Usable { what: what.clone() },
             Err(error) => {
                 let start = format!("{}: ", self.path.display());
                 let why = error.detail();

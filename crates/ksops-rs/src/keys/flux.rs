@@ -2,7 +2,7 @@
 //! kustomize-controller gives them in a decryption Secret (flux-secrets), so
 //! that one Secret serves both.
 
-use std::{ffi::OsStr, path::Path};
+use std::{ffi::OsStr, fs::Metadata, path::Path};
 
 use sops_core::keys::{KeyError, KeyKind, Reason};
 use sops_kms::{Environment, environment::Credentials};
@@ -36,6 +36,11 @@ pub(super) fn read(
 ) -> Result<(Credentials, String), KeyError> {
     let bad =
         |why: &str| KeyError::new(Reason::NoCredentials, format!("{}: {why}", path.display()));
+    // The end of a pipe may never come.
+    let is_special = |found: Metadata| !found.is_file() && !found.is_dir();
+    if path.metadata().is_ok_and(is_special) {
+        return Err(bad("not a file").advise("put the key of the mounted Secret there"));
+    }
     let bytes = env.read(path).map_err(|error| {
         bad(&io_reason(&error)).advise("make the file readable for the user of this program")
     })?;
@@ -55,12 +60,20 @@ type Read = Result<(Credentials, String), (String, &'static str)>;
 fn aws(bytes: &[u8], credentials: Credentials) -> Read {
     const ADVICE: &str = "it is YAML with aws_access_key_id, aws_secret_access_key and, if there is one, aws_session_token";
     let fields = Fields::read(bytes, ADVICE)?;
+    let word = |name: &str| match fields.get(name) {
+        Some(text) if !is_word(&text) => {
+            Err((format!("{name} holds a space or a line break"), ADVICE))
+        }
+        text => Ok(text),
+    };
     let id = fields.required("aws_access_key_id")?;
     let secret = fields.required("aws_secret_access_key")?;
+    let token = word("aws_session_token")?;
+    word("aws_access_key_id").and(word("aws_secret_access_key"))?;
     let mut credentials = credentials
         .with("AWS_ACCESS_KEY_ID", id)
         .with("AWS_SECRET_ACCESS_KEY", secret);
-    if let Some(token) = fields.get("aws_session_token") {
+    if let Some(token) = token {
         credentials = credentials.with("AWS_SESSION_TOKEN", token);
     }
     Ok((credentials, "an access key of AWS".into()))
@@ -140,22 +153,33 @@ fn gcp(bytes: &[u8], credentials: Credentials) -> Read {
     if !json.starts_with('{') {
         return Err(("not a JSON object".into(), ADVICE));
     }
+    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(json) {
+        let (line, column) = (error.line(), error.column());
+        let why = format!("not JSON (line {line}, column {column})");
+        return Err((why, ADVICE));
+    }
     let json = Zeroizing::new(json.to_owned());
     let credentials = credentials.with("GOOGLE_CREDENTIALS", json);
     Ok((credentials, "credentials of Google Cloud".into()))
 }
 
 fn vault(bytes: &[u8], credentials: Credentials) -> Read {
+    const ADVICE: &str = "it holds a token of Vault or OpenBao, and nothing else";
     let token = std::str::from_utf8(bytes).unwrap_or_default().trim();
     if token.is_empty() {
-        return Err((
-            "there is no token in it".into(),
-            "it holds a token of Vault or OpenBao, and nothing else",
-        ));
+        return Err(("there is no token in it".into(), ADVICE));
+    }
+    if !is_word(token) {
+        return Err(("there is more in it than a token".into(), ADVICE));
     }
     let token = Zeroizing::new(token.to_owned());
     let credentials = credentials.with("VAULT_TOKEN", token);
     Ok((credentials, "a token of Vault".into()))
+}
+
+/// Whether a text can stand in the header of a request as it is.
+fn is_word(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// What PowerShell writes: UTF-16 with a mark in front.

@@ -3,6 +3,8 @@
 
 #![cfg(all(feature = "aws", feature = "vault", feature = "gcp"))]
 
+mod names;
+
 use std::{fs, os::unix::fs::symlink, path::PathBuf, process::Command};
 
 use crate::fake::Fake;

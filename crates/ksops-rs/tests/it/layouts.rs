@@ -175,6 +175,106 @@ fn identities_of_clouds_are_beside_the_values() {
     }
 }
 
+/// Beside the component as a patch, and merged by hand into the values: the pod
+/// that both make runs the guard.
+#[test]
+fn the_guard_stands_before_the_image_s_kustomize() {
+    let (Some(kubectl), Some(helm)) = (kubectl(), helm()) else {
+        return;
+    };
+    let world = World::new();
+    for name in ["kustomization.yaml", "repo-server.yaml", "argocd-cm.yaml"] {
+        let text = read(&format!("plugin/argocd/kustomize/{name}"));
+        world.write(&format!("component/{name}"), text);
+    }
+    world.write("argocd/argocd.yaml", ARGO_CD);
+    world.write(
+        "argocd/guard.yaml",
+        read("plugin/argocd/guard/repo-server.yaml"),
+    );
+    let projects = read("plugin/argocd/examples/repo-server-projects.yaml");
+    world.write("argocd/projects.yaml", projects);
+    world.write(
+        "argocd/kustomization.yaml",
+        "resources: [argocd.yaml]\ncomponents: [../component]\npatches: [path: projects.yaml, path: guard.yaml]\n",
+    );
+    let built = resources(&world.build(&kubectl, "argocd").rendered());
+    let spec = &built["Deployment/argocd-repo-server"]["spec"]["template"]["spec"];
+    let patched = (spec, named(&spec["containers"], "argocd-repo-server"));
+
+    let mut merged: Value =
+        serde_yaml::from_str(&octal(&read("plugin/argocd/helm/values.yaml"))).unwrap();
+    let guard = yaml("plugin/argocd/guard/values.yaml");
+    let (server, guard) = (&mut merged["repoServer"], &guard["repoServer"]);
+    for list in ["volumeMounts", "env"] {
+        let items = server[list].as_sequence_mut().unwrap();
+        items.extend(guard[list].as_sequence().unwrap().iter().cloned());
+    }
+    server["initContainers"][0]["args"] = guard["initContainers"][0]["args"].clone();
+    world.write("merged.yaml", serde_yaml::to_string(&merged).unwrap());
+    let templated = template(&world, &helm, &["merged.yaml"]);
+
+    for (spec, container) in [patched, repo_server(&templated)] {
+        let init = named(&spec["initContainers"], "install-ksops");
+        let dir = init["args"][2].as_str().unwrap();
+        assert_eq!(init["args"][1], "--guard");
+        assert_eq!(init["volumeMounts"][0]["mountPath"], dir);
+        let env = |name| named(&container["env"], name)["value"].as_str().unwrap();
+        let (first, rest) = env("PATH").split_once(':').unwrap();
+        let (folder, _) = env("KSOPS_GUARD_KUSTOMIZE").rsplit_once('/').unwrap();
+        assert!(first == dir && rest.split(':').any(|other| other == folder));
+        let mounts = container["volumeMounts"].as_sequence().unwrap();
+        let is_guard = |mount: &&Value| mount["mountPath"] == dir;
+        let mount = mounts.iter().find(is_guard).unwrap();
+        // Or a tenant would write to it.
+        assert_eq!(mount["readOnly"], true);
+        assert_eq!(mount["name"], init["volumeMounts"][0]["name"]);
+    }
+}
+
+/// Whoever adds a manifest adds it here, and to a test that builds it.
+#[test]
+fn every_manifest_is_known() {
+    let mut all = Vec::new();
+    files("plugin/argocd", &mut all);
+    all.retain(|path| path.ends_with(".yaml"));
+    all.sort();
+    let built_by_kubectl = [
+        "examples/argocd-cm.yaml",
+        "examples/repo-server-projects.yaml",
+        "guard/repo-server.yaml",
+        "kustomize/argocd-cm.yaml",
+        "kustomize/kustomization.yaml",
+        "kustomize/repo-server.yaml",
+        "layouts/cmp/kustomization.yaml",
+        "layouts/cmp/plugin.yaml",
+        "layouts/cmp/repo-server.yaml",
+    ];
+    let templated_by_helm = [
+        "examples/helm-merged.yaml",
+        "guard/values.yaml",
+        "helm/values.yaml",
+        "identities/aks-workload-identity.yaml",
+        "identities/gke-workload-identity.yaml",
+        "identities/irsa.yaml",
+        "identities/pgp.yaml",
+        "identities/vault.yaml",
+        "layouts/helm-secrets/values.yaml",
+    ];
+    // Resources of Argo CD and of an operator.
+    let parsed = [
+        "examples/appproject.yaml",
+        "layouts/openshift-gitops/argocd.yaml",
+    ];
+    let known = built_by_kubectl
+        .iter()
+        .chain(&templated_by_helm)
+        .chain(&parsed);
+    let mut known: Vec<_> = known.map(|path| format!("plugin/argocd/{path}")).collect();
+    known.sort();
+    assert_eq!(all, known);
+}
+
 /// Every variable of ours in a manifest is one that the program reads.
 #[test]
 fn variables_are_those_of_the_program() {

@@ -57,6 +57,20 @@ fn aws_has_two_or_three_fields() {
     no credentials: /file: there is no aws_access_key_id
     it is YAML with aws_access_key_id, aws_secret_access_key and, if there is one, aws_session_token
     ");
+    for field in [
+        "aws_access_key_id",
+        "aws_secret_access_key",
+        "aws_session_token",
+    ] {
+        let good = "aws_access_key_id: a\naws_secret_access_key: s\naws_session_token: t\n";
+        let bad = good.replace(&format!("{field}: "), &format!("{field}: hid "));
+        let bad = of(&bad);
+        assert!(
+            bad.contains(&format!("{field} holds a space or a line break")),
+            "{bad}"
+        );
+    }
+    assert!(of("aws_access_key_id: a\naws_secret_access_key: |\n  s\n").contains("line break"));
     assert!(of("").contains("not YAML"));
     assert!(of("- hidden\n").contains("there is no aws_access_key_id"));
 }
@@ -102,7 +116,15 @@ fn google_has_json_and_vault_a_token() {
     no credentials: /file: not a JSON object
     it is the JSON that Google gives for a service account, or for workload identity federation
     ");
+    insta::assert_snapshot!(gcp("{\"type\": \"service_account\",\n \"private_key\": \"hidden\""), @"
+    no credentials: /file: not JSON (line 2, column 24)
+    it is the JSON that Google gives for a service account, or for workload identity federation
+    ");
     let vault = |bytes: &[u8]| of(KeyKind::Vault, bytes);
+    insta::assert_snapshot!(vault(b"hidden\nhidden\n"), @"
+    no credentials: /file: there is more in it than a token
+    it holds a token of Vault or OpenBao, and nothing else
+    ");
     assert_eq!(
         vault(b" s.token\n"),
         "a token of Vault: VAULT_TOKEN=s.token"

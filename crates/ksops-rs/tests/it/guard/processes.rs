@@ -199,6 +199,7 @@ fn by_hand() {
         &[][..],
         &["--"],
         &["--env"],
+        &["--env", "A=B", "--", "env"],
         &["kustomize", "build"],
         &["--read", "x", "--", "cat"],
         &["--", "/nowhere/kustomize", "build"],
