@@ -219,16 +219,20 @@ pub fn outlooks(
 
 /// Where PGP keys are looked for, and what lies there: for `doctor`.
 #[cfg(feature = "pgp")]
-pub fn pgp_places(settings: &Settings, var: &Lookup<'_>) -> Vec<sops_core::keys::Place> {
+pub fn pgp_places(
+    keys: &Keys,
+    settings: &Settings,
+    var: &Lookup<'_>,
+) -> Vec<sops_core::keys::Place> {
     if by_project(settings) {
-        return Vec::new();
+        return pgp::of_folders(&keys.folders, var).survey();
     }
     pgp::own(settings, var, &Callbacks::none()).survey()
 }
 
 /// As above: this program was built without PGP.
 #[cfg(not(feature = "pgp"))]
-pub fn pgp_places(_: &Settings, _: &Lookup<'_>) -> Vec<sops_core::keys::Place> {
+pub fn pgp_places(_: &Keys, _: &Settings, _: &Lookup<'_>) -> Vec<sops_core::keys::Place> {
     Vec::new()
 }
 

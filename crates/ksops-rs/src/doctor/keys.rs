@@ -110,7 +110,7 @@ pub(super) fn check(
     keys.survey_clouds();
     keys.add_clouds(&clouds, host.var_later);
     let unnamed = by_project(&settings, options, styles, report);
-    let pgp = pgp(&settings, host, report);
+    let pgp = pgp(&keys, &settings, host, report);
     let clouds = ambient(&keys, &clouds, host, report);
     let others = pgp || clouds;
     let any = places(host, &keys, unnamed, needed, others, report) || others;
@@ -213,9 +213,9 @@ fn by_project(settings: &Settings, options: &Options, styles: Styles, report: &m
 
 /// Goes through the places of PGP keys that were asked for, or where there are
 /// any; whether there was a key that needs nobody.
-fn pgp(settings: &Settings, host: &Host<'_>, report: &mut Report) -> bool {
+fn pgp(keys: &Keys, settings: &Settings, host: &Host<'_>, report: &mut Report) -> bool {
     let mut good = false;
-    for place in keys::pgp_places(settings, host.var) {
+    for place in keys::pgp_places(keys, settings, host.var) {
         let name = format!("keys: {} (PGP)", place.location);
         let is_home = matches!(place.location, Location::Directory { .. });
         let detail = place.found.to_string();

@@ -59,6 +59,9 @@ impl Clouds {
             _ => None,
         });
         pod.write("app/google.enc.yaml", file);
+        // What encrypting took.
+        vault.asked();
+        google.asked();
         Clouds { pod, vault, google }
     }
 
