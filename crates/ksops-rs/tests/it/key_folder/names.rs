@@ -355,10 +355,7 @@ fn nothing_else_is_read() {
         }
         assert!(clouds.opens(Some("team-a"), case), "{}", case.name);
         let said = clouds.doctor(Some("team-a"));
-        assert!(
-            said.contains("a.agekey: "),
-            "{said}"
-        );
+        assert!(said.contains("a.agekey: "), "{said}");
     }
     for name in ["sops.aws-kms", "sops.vault-token", "sops.gcp-kms"] {
         clouds.put("keys/team-a", "README", b"");
@@ -368,9 +365,6 @@ fn nothing_else_is_read() {
         let case = all.iter().find(|case| case.name == name).unwrap();
         assert!(!clouds.opens(Some("team-a"), case), "{name}");
         let said = clouds.doctor(Some("team-a"));
-        assert!(
-            said.contains(&format!("/{name}: not a file")),
-            "{said}"
-        );
+        assert!(said.contains(&format!("/{name}: not a file")), "{said}");
     }
 }
