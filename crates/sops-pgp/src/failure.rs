@@ -14,8 +14,9 @@ pub(crate) enum Reads {
     /// Nothing.
     #[default]
     Nothing,
-    /// The passphrase of keys in folders, which are the caller's to choose.
-    Passphrase,
+    /// Nothing, or the passphrase's file alone, for keys in folders, which are
+    /// the caller's to choose.
+    Folders,
     /// All variables of this project, GnuPG and sops.
     All,
 }
@@ -122,11 +123,11 @@ impl Failures {
                 ),
             )
             .named("passphrase-file")
-            .advise(if reads > Reads::Nothing {
+            .advise(if reads == Reads::All {
                 "mend the file that KSOPS_PGP_PASSPHRASE_FILE names: it holds the passphrase, and \
                  nothing else"
             } else {
-                "mend the file of the passphrase"
+                "put the passphrase, and nothing else, into the file that the list of places names"
             }),
             Some(Failure::TooMuchWork) => KeyError::new(
                 Reason::Refused,
@@ -185,7 +186,7 @@ fn missing(recipients: &[String], reads: Reads) -> KeyError {
             "give the private key of {who}: `gpg --armor --export-secret-keys` writes it, and \
              KSOPS_PGP_KEY_FILE names its file"
         ),
-        Reads::Passphrase => format!(
+        Reads::Folders => format!(
             "put the private key of {who} into the folder of keys as NAME.asc: \
              `gpg --armor --export-secret-keys` writes it"
         ),
@@ -203,7 +204,7 @@ fn of_key(name: &str, refusal: &Refusal, reads: Reads) -> KeyError {
                 format!("the private key of {name} takes a passphrase"),
                 "passphrase-needed",
             );
-            error.advise(if reads > Reads::Nothing {
+            error.advise(if reads == Reads::All {
                 "put the passphrase into a file and name that in KSOPS_PGP_PASSPHRASE_FILE, or \
                  take the passphrase off the key"
             } else {

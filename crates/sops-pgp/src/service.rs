@@ -122,6 +122,7 @@ impl Pgp {
     /// has them. Says how many files there are. Symbolic links are followed,
     /// directories below are not, and names that start with a dot are left out.
     pub fn add_dir(&mut self, path: impl AsRef<Path>) -> usize {
+        self.reads = self.reads.max(Reads::Folders);
         let path = path.as_ref();
         let names = fs::read_dir(path).into_iter().flatten();
         let names = names.filter_map(|entry| Some(entry.ok()?.file_name()));

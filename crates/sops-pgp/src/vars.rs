@@ -47,7 +47,7 @@ impl Pgp {
     /// Has `KSOPS_PGP_PASSPHRASE_FILE` unlock the keys that are added
     /// afterwards.
     pub fn add_passphrase_var(&mut self, lookup: impl Fn(&str) -> Option<OsString>) {
-        self.reads = self.reads.max(Reads::Passphrase);
+        self.reads = self.reads.max(Reads::Folders);
         if let Some(path) = set(&lookup, PASSPHRASE_FILE)
             && !self.passphrase().is_at(&path)
         {
