@@ -1,10 +1,10 @@
 //! `ksops-rs completion`: scripts for shells, and the manual page, made of the
 //! definitions of the subcommands.
 
-use std::{ffi::OsString, fmt::Write};
+use std::ffi::OsString;
 
 use clap::CommandFactory;
-use sops_rs::roff;
+use sops_rs::completion::{Command, Opt, Program, Shell};
 
 use crate::{Error, Process, Result, decrypt, doctor, guard, help, install};
 
@@ -20,28 +20,6 @@ Prints a script that completes commands and options, or the manual page:
   ksops-rs completion man >~/.local/share/man/man1/ksops-rs.1
 ";
 
-/// The programs that are completed.
-const PROGRAMS: [&str; 2] = ["ksops-rs", "ksops"];
-
-/// A subcommand as people see it.
-#[derive(Default)]
-struct Described {
-    name: &'static str,
-    summary: String,
-    /// What follows the options: `FILE`.
-    arguments: &'static str,
-    options: Vec<Opt>,
-}
-
-/// An option.
-struct Opt {
-    /// Without dashes.
-    name: String,
-    /// What is to follow it, if anything: `TYPE`.
-    value: Option<String>,
-    help: String,
-}
-
 /// Runs the subcommand; the first argument is its name, `names` are those of
 /// every subcommand.
 ///
@@ -53,12 +31,12 @@ pub(crate) fn run(
     args: &[OsString],
     names: impl Iterator<Item = &'static str>,
 ) -> Result<()> {
-    let all = described(names);
+    let program = program(names);
     let text = match args.get(1).and_then(|name| name.to_str()) {
-        Some("bash") => bash(&all),
-        Some("zsh") => zsh(&all),
-        Some("fish") => fish(&all),
-        Some("man") => man(&all),
+        Some("bash") => program.script(Shell::Bash),
+        Some("zsh") => program.script(Shell::Zsh),
+        Some("fish") => program.script(Shell::Fish),
+        Some("man") => program.man(),
         Some("--help" | "-h") => HELP.into(),
         _ => {
             return Err(Error::new("completion: name one of bash, zsh, fish, man").advise(USAGE));
@@ -67,209 +45,114 @@ pub(crate) fn run(
     process.print(text.as_bytes())
 }
 
-/// Every subcommand, by its own definition.
-fn described(names: impl Iterator<Item = &'static str>) -> Vec<Described> {
-    let all = names.map(|name| match name {
-        "decrypt" => of_clap(name, "[FILE]", &decrypt::Arguments::command()),
-        "doctor" => of_clap(name, "[DIR]", &doctor::Arguments::command()),
-        "install" => Described {
-            name,
-            summary: "Copies the plugin into DIR, as Argo CD needs it".into(),
-            arguments: "DIR",
-            options: install::OPTIONS
-                .map(|(name, help)| Opt {
-                    name: name.trim_start_matches('-').into(),
-                    value: None,
-                    help: help.into(),
-                })
-                .into(),
+/// The program as completions know it: every subcommand by its own definition.
+fn program(names: impl Iterator<Item = &'static str>) -> Program {
+    let switch = |name: &str, help: &str| option(name, None, help);
+    Program {
+        names: &["ksops-rs", "ksops"],
+        root: Command {
+            summary: "decrypts SOPS files for kustomize".into(),
+            options: vec![
+                switch("--help", "Print help"),
+                switch("--version", "Print the version"),
+            ],
+            commands: names.map(command).collect(),
+            ..Command::default()
         },
-        "guard" => Described {
-            name,
-            summary: "Runs kustomize so that tenants stay apart, even when they run programs"
-                .into(),
-            arguments: "-- kustomize build",
-            options: guard::OPTIONS
-                .map(|(name, value, help)| Opt {
-                    name: name.trim_start_matches('-').into(),
-                    value: value.map(Into::into),
-                    help: help.into(),
-                })
-                .into(),
-        },
-        "completion" => Described {
-            name,
-            summary: "Prints a script for a shell, or the manual page".into(),
-            arguments: "bash|zsh|fish|man",
-            options: Vec::new(),
-        },
-        name => Described {
-            name,
-            ..Described::default()
-        },
-    });
-    all.collect()
+        synopsis: &["GENERATOR", "< RESOURCELIST", "COMMAND [OPTIONS]"],
+        description: help::HELP,
+    }
 }
 
-fn of_clap(name: &'static str, arguments: &'static str, command: &clap::Command) -> Described {
+fn command(name: &'static str) -> Command {
+    let own = |arguments: &str, summary: &str, options: Vec<Opt>| Command {
+        name: name.into(),
+        arguments: arguments.into(),
+        summary: summary.into(),
+        options,
+        commands: Vec::new(),
+    };
+    match name {
+        "decrypt" => of_clap(name, "[FILE]", &decrypt::Arguments::command()),
+        "doctor" => of_clap(name, "[DIR]", &doctor::Arguments::command()),
+        "install" => own(
+            "DIR",
+            "Copies the plugin into DIR, as Argo CD needs it",
+            install::OPTIONS
+                .map(|(name, help)| option(name, None, help))
+                .into(),
+        ),
+        "guard" => own(
+            "-- kustomize build",
+            "Runs kustomize so that tenants stay apart, even when they run programs",
+            guard::OPTIONS
+                .map(|(name, value, help)| option(name, value, help))
+                .into(),
+        ),
+        "completion" => Command {
+            commands: vec![
+                script("bash", "For bash: source it"),
+                script("zsh", "For zsh: source it, or a file of $fpath"),
+                script("fish", "For fish: source it"),
+                script("man", "The manual page, for man"),
+            ],
+            ..own(
+                "",
+                "Prints a script for a shell, or the manual page",
+                Vec::new(),
+            )
+        },
+        _ => own("", "", Vec::new()),
+    }
+}
+
+fn script(shell: &str, summary: &str) -> Command {
+    Command {
+        name: shell.into(),
+        summary: summary.into(),
+        ..Command::default()
+    }
+}
+
+/// An option whose name has its dashes.
+fn option(name: &str, value: Option<&str>, help: &str) -> Opt {
+    Opt {
+        names: vec![name.trim_start_matches('-').into()],
+        value: value.map(Into::into),
+        help: help.into(),
+        variable: None,
+    }
+}
+
+fn of_clap(name: &str, arguments: &str, command: &clap::Command) -> Command {
     let options = command.get_arguments().filter_map(|argument| {
         let takes = argument.get_action().takes_values();
         let value = argument.get_value_names().and_then(|names| names.first());
+        let short = argument.get_short().map(String::from);
         Some(Opt {
-            name: argument.get_long()?.into(),
+            names: [argument.get_long()?.to_owned()]
+                .into_iter()
+                .chain(short)
+                .collect(),
             value: value.filter(|_| takes).map(ToString::to_string),
             help: argument
                 .get_help()
                 .map(ToString::to_string)
                 .unwrap_or_default(),
+            variable: None,
         })
     });
     let summary = command
         .get_about()
         .map(ToString::to_string)
         .unwrap_or_default();
-    Described {
-        name,
+    Command {
+        name: name.into(),
+        arguments: arguments.into(),
         summary: summary.trim_end_matches('.').into(),
-        arguments,
         options: options.collect(),
+        commands: Vec::new(),
     }
-}
-
-fn bash(all: &[Described]) -> String {
-    let names: Vec<_> = all.iter().map(|command| command.name).collect();
-    let mut cases = String::new();
-    for command in all {
-        let mut words: Vec<_> = command
-            .options
-            .iter()
-            .map(|option| format!("--{}", option.name))
-            .collect();
-        if command.arguments.contains('|') {
-            words.extend(command.arguments.split('|').map(str::to_owned));
-        }
-        let words = words.join(" ");
-        let _ = writeln!(cases, "        {}:*) words=\"{words}\" ;;", command.name);
-    }
-    format!(
-        "_ksops_rs() {{\n    local current=\"${{COMP_WORDS[COMP_CWORD]}}\" words=\"\"\n    \
-         case \"${{COMP_WORDS[1]}}:$COMP_CWORD\" in\n        \
-         *:1) words=\"{} help --help --version\" ;;\n{cases}    esac\n    \
-         COMPREPLY=($(compgen -W \"$words\" -- \"$current\"))\n}}\n\
-         complete -o bashdefault -o default -F _ksops_rs {}\n",
-        names.join(" "),
-        PROGRAMS.join(" ")
-    )
-}
-
-fn zsh(all: &[Described]) -> String {
-    // Within single quotes, and within the brackets of an explanation.
-    let quoted = |text: &str| {
-        let text = text.replace('\'', "'\\''");
-        text.replace('[', "\\[")
-            .replace(']', "\\]")
-            .replace(':', "\\:")
-    };
-    let mut script = format!("#compdef {}\n_ksops_rs() {{\n", PROGRAMS.join(" "));
-    script.push_str(
-        "    if (( CURRENT == 2 )); then\n        local -a commands\n        commands=(\n",
-    );
-    for command in all {
-        let _ = writeln!(
-            script,
-            "            '{}:{}'",
-            command.name,
-            quoted(&command.summary)
-        );
-    }
-    script.push_str(
-        "        )\n        _describe command commands\n        _files\n        return\n    fi\n    \
-         local command=$words[2]\n    shift words\n    (( CURRENT-- ))\n    case $command in\n",
-    );
-    for command in all {
-        let _ = write!(script, "        {}) _arguments", command.name);
-        for option in &command.options {
-            let value = option.value.as_ref();
-            let value = value.map_or(String::new(), |value| format!(":{value}:_files"));
-            let _ = write!(
-                script,
-                " '--{}[{}]{value}'",
-                option.name,
-                quoted(&option.help)
-            );
-        }
-        let rest = match command.arguments.contains('|') {
-            true => format!("*:argument:({})", command.arguments.replace('|', " ")),
-            false => "*:file:_files".into(),
-        };
-        let _ = writeln!(script, " '{rest}' ;;");
-    }
-    script.push_str("    esac\n}\ncompdef _ksops_rs ");
-    script.push_str(&PROGRAMS.join(" "));
-    script.push('\n');
-    script
-}
-
-fn fish(all: &[Described]) -> String {
-    let quoted = |text: &str| text.replace('\\', "\\\\").replace('\'', "\\'");
-    let mut script = String::new();
-    for program in PROGRAMS {
-        for command in all {
-            let (name, summary) = (command.name, quoted(&command.summary));
-            let _ = writeln!(
-                script,
-                "complete -c {program} -n __fish_use_subcommand -a {name} -d '{summary}'"
-            );
-            let seen = format!("'__fish_seen_subcommand_from {name}'");
-            for option in &command.options {
-                let value = if option.value.is_some() { " -r" } else { "" };
-                let _ = writeln!(
-                    script,
-                    "complete -c {program} -n {seen} -l {}{value} -d '{}'",
-                    option.name,
-                    quoted(&option.help)
-                );
-            }
-            if command.arguments.contains('|') {
-                let words = command.arguments.replace('|', " ");
-                let _ = writeln!(script, "complete -c {program} -n {seen} -f -a '{words}'");
-            }
-        }
-    }
-    script
-}
-
-/// The manual page, for `man`.
-fn man(all: &[Described]) -> String {
-    let mut page = String::from(
-        ".TH KSOPS-RS 1\n.SH NAME\nksops-rs \\- decrypts SOPS files for kustomize\n.SH SYNOPSIS\n\
-         .B ksops-rs\nGENERATOR\n.br\n.B ksops-rs\n< RESOURCELIST\n.br\n.B ksops-rs\nCOMMAND [OPTIONS]\n\
-         .SH DESCRIPTION\n.nf\n",
-    );
-    for line in help::HELP.lines() {
-        let _ = writeln!(page, "{}", roff::escaped(line));
-    }
-    page.push_str(".fi\n.SH COMMANDS\n");
-    for command in all {
-        let usage = format!("{} {}", command.name, command.arguments);
-        let _ = writeln!(
-            page,
-            ".SS \"{}\"\n{}.",
-            roff::escaped(usage.trim()),
-            roff::escaped(&command.summary)
-        );
-        for option in &command.options {
-            let value = option.value.as_ref();
-            let value = value.map_or(String::new(), |value| format!(" {}", roff::escaped(value)));
-            let _ = writeln!(
-                page,
-                ".TP\n.BR \"\\-\\-{}{value}\"\n{}",
-                roff::escaped(&option.name),
-                roff::escaped(&option.help)
-            );
-        }
-    }
-    page
 }
 
 #[cfg(test)]
@@ -278,17 +161,19 @@ mod tests {
 
     #[test]
     fn every_subcommand_and_option_is_in_each() {
-        let all = described(crate::subcommand::names());
-        for text in [bash(&all), zsh(&all), fish(&all), man(&all)] {
+        let program = program(crate::subcommand::names());
+        let shells = [Shell::Bash, Shell::Zsh, Shell::Fish];
+        let texts = shells.map(|shell| program.script(shell));
+        for text in texts.into_iter().chain([program.man()]) {
             for name in crate::subcommand::names() {
                 assert!(text.contains(name), "{name}: {text}");
             }
             let plain = text.replace("\\-", "-");
-            for option in ["extract", "build-options", "with-kustomize"] {
+            for option in ["extract", "build-options", "with-kustomize", "best-effort"] {
                 assert!(plain.contains(option), "{option}: {text}");
             }
         }
-        assert!(man(&all).lines().all(|line| !line.starts_with('\'')));
-        insta::assert_snapshot!(bash(&all));
+        assert!(program.man().lines().all(|line| !line.starts_with('\'')));
+        insta::assert_snapshot!(program.script(Shell::Bash));
     }
 }

@@ -8,6 +8,7 @@
 //! | [`files`] | where test data is |
 //! | [`key_service`] | what every `KeyService` must do |
 //! | [`servers`] | programs that serve, for the time of a test |
+//! | [`shells`] | completions, in the shells that they are for |
 //! | [`sources`] | the source text itself: modules, and who uses whom |
 
 pub mod debugged;
@@ -15,4 +16,5 @@ pub mod fake;
 pub mod files;
 pub mod key_service;
 pub mod servers;
+pub mod shells;
 pub mod sources;

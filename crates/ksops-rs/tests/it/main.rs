@@ -3,6 +3,7 @@
 mod blanking;
 mod clouds;
 mod common;
+mod completion;
 mod corpus;
 mod decrypt;
 mod fake;

@@ -13,6 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use testkit::shells::completed;
+
 use crate::common::{Folder, encrypted, sops_rs};
 
 const A: &str = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";
@@ -567,24 +569,29 @@ fn completions_come_from_the_definitions() {
     }
     assert_eq!(words(&["decrypt", "--ex"]), ["--extract"]);
     assert_eq!(words(&["groups"]), ["add", "delete"]);
-    for shell in ["bash", "zsh"] {
+    for shell in ["bash", "zsh", "fish"] {
         let script = folder.run(&["completion", shell]);
-        assert!(script.ok().starts_with('\n'));
-        let checked = Command::new(shell)
-            .arg("-n")
-            .arg("-c")
-            .arg(script.text())
-            .status();
-        if let Ok(status) = checked {
-            assert!(status.success(), "{shell}");
+        for program in ["sops-rs", "sops"] {
+            for (typed, expected) in [
+                ("updat", "updatekeys"),
+                ("decrypt --extr", "--extract"),
+                ("groups del", "delete"),
+                (
+                    "groups delete --shamir",
+                    "--shamir-secret-sharing-threshold",
+                ),
+                ("--filename-ov", "--filename-override"),
+                ("completion zs", "zsh"),
+            ] {
+                let Some(words) = completed(shell, script.ok(), program, typed) else {
+                    continue;
+                };
+                let last = words.split(' ').next_back().unwrap_or_default();
+                let last = last.trim_end_matches('=');
+                assert_eq!(last, expected, "{shell}: {typed}: {words}");
+            }
         }
     }
-    assert!(
-        folder
-            .run(&["completion", "fish"])
-            .ok()
-            .contains("complete -c sops")
-    );
     let man = folder.run(&["completion", "man"]);
     assert!(man.ok().starts_with(".TH SOPS-RS 1\n"));
     assert!(man.text().contains("\\-\\-filename\\-override"));
