@@ -1,3 +1,5 @@
+use proptest::strategy::Strategy;
+
 use super::*;
 use crate::args::flag;
 
@@ -144,4 +146,83 @@ proptest::proptest! {
         all.sort();
         proptest::prop_assert_eq!(sorted_words, all);
     }
+
+    /// The same options say the same in front of a file without a command, and
+    /// in any place of a command's; a value is never taken for a file.
+    #[test]
+    fn old_style_and_commands_mean_the_same(
+        options in proptest::collection::vec(
+            (0..64usize, 0..64usize, 0..3usize, proptest::bool::ANY, value()),
+            0..6,
+        ),
+        before in 0..7usize,
+    ) {
+        let command_flags = decrypt().flags();
+        let global: Vec<&Flag> = flag::GLOBAL.iter().copied().flatten().copied().collect();
+        let shared: Vec<&'static Flag> = command_flags
+            .iter()
+            .filter(|flag| flag.name() != "help" && global.iter().any(|it| it.name() == flag.name()))
+            .copied()
+            .collect();
+        let (mut words, mut ends) = (Vec::new(), vec![0]);
+        for (which, form, dashes, joined, value) in &options {
+            let flag = shared[which % shared.len()];
+            let name = flag.names[form % flag.names.len()];
+            let dashes = if *dashes == 0 { "-" } else { "--" };
+            match (flag.kind, joined) {
+                // What follows a switch without a sign may be its value.
+                (Kind::Switch(_), _) => words.push(format!("{dashes}{name}=true")),
+                // A value that is called like an option is taken for one when
+                // words are sorted, by sops too, and would have one itself.
+                (_, joined) if *joined || find(&command_flags, value.trim_start_matches('-')).is_some() => {
+                    words.push(format!("{dashes}{name}={value}"));
+                }
+                _ => words.extend([format!("{dashes}{name}"), value.clone()]),
+            }
+            ends.push(words.len());
+        }
+        let with_file_at = |at: usize| {
+            let mut words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            words.insert(at, "FILE".into());
+            words
+        };
+        let old = super::options(&global, with_file_at(words.len()), &|_| None);
+        let at = ends[before % ends.len()];
+        let new = command(&command_flags, with_file_at(at), &|_| None);
+        match (old, new) {
+            (Ok(old), Ok(new)) => {
+                proptest::prop_assert_eq!(&old.positionals, &["FILE"]);
+                proptest::prop_assert_eq!(&new.positionals, &["FILE"]);
+                for flag in shared {
+                    proptest::prop_assert_eq!(old.text(flag), new.text(flag));
+                    proptest::prop_assert_eq!(old.switch(flag), new.switch(flag));
+                    proptest::prop_assert_eq!(old.strs(flag).ok(), new.strs(flag).ok());
+                }
+            }
+            (old, new) => proptest::prop_assert_eq!(old.err(), new.err()),
+        }
+    }
+}
+
+/// Values that look like something else, too.
+fn value() -> impl proptest::strategy::Strategy<Value = String> {
+    proptest::prop_oneof![
+        "[a-z]{1,4}",
+        proptest::sample::select(vec![
+            "--",
+            "-",
+            "-i",
+            "--output",
+            "--ignore-mac",
+            "x=y",
+            "FILE",
+            "-x=",
+            "decrypt"
+        ])
+        .prop_map(str::to_owned),
+    ]
+}
+
+fn decrypt() -> &'static crate::cmd::Command {
+    crate::cmd::Command::named(crate::cmd::COMMANDS, OsStr::new("decrypt")).unwrap()
 }
