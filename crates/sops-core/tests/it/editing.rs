@@ -1,9 +1,13 @@
 //! Changing encrypted files: what a git diff shows of it, and that nothing
 //! gets lost.
 
+mod real_sops;
+mod recipients;
+
 use crate::support::{keyring, show, sops};
 use sops_core::{
-    Document, EncryptOptions, ErrorKind, Finish, Format, Keyring, Timestamp,
+    Document, Editing, EncryptOptions, ErrorKind, Finish, Format, Keyring, Rekeying, Result,
+    Timestamp,
     keys::{Effort, KeyError, KeyKind, KeyService, Recipient, Secret, WrappedKey},
     metadata::Rule,
 };
@@ -45,6 +49,26 @@ fn encrypted(text: &str, format: Format) -> String {
 
 fn parse(file: &str, format: Format) -> Document<sops_core::Encrypted> {
     Document::parse(file.as_bytes(), format).unwrap()
+}
+
+/// A file opened with the first key, to be edited.
+fn edit(file: &str, format: Format) -> Document<Editing> {
+    parse(file, format).edit(&keyring(&["age-a.txt"])).unwrap()
+}
+
+/// The same, to change its recipients alone.
+fn rekey(file: &str, format: Format) -> Document<Rekeying> {
+    parse(file, format).rekey(&keyring(&["age-a.txt"])).unwrap()
+}
+
+/// A file that was written, as text.
+fn written(file: Result<Vec<u8>>) -> String {
+    String::from_utf8(file.unwrap()).unwrap()
+}
+
+/// These keys open a file, and its MAC is right.
+fn verify(file: &str, format: Format, keys: &[&str]) {
+    parse(file, format).verify(&keyring(keys)).unwrap();
 }
 
 /// The lines that a diff shows: `-` those of the old file, `+` those of the
@@ -101,11 +125,9 @@ fn setting_a_value_is_a_diff_of_three_lines() {
     let mut diffs = String::new();
     for (format, text) in FORMATS {
         let before = encrypted(text, format);
-        let mut document = parse(&before, format)
-            .edit(&keyring(&["age-a.txt"]))
-            .unwrap();
+        let mut document = edit(&before, format);
         assert!(document.set(&path(format), "bob").unwrap());
-        let after = String::from_utf8(document.finish(&new()).unwrap()).unwrap();
+        let after = written(document.finish(&new()));
         diffs.push_str(&format!("{format}\n{}", diff(&before, &after)));
 
         let read = parse(&after, format)
@@ -120,15 +142,11 @@ fn setting_a_value_is_a_diff_of_three_lines() {
 fn nothing_is_lost_where_nothing_changes() {
     for (format, text) in FORMATS {
         let before = encrypted(text, format);
-        let document = parse(&before, format)
-            .edit(&keyring(&["age-a.txt"]))
-            .unwrap();
+        let document = edit(&before, format);
         let after = document.finish(&Finish::new().at(old())).unwrap();
         assert_eq!(show(&after), before);
 
-        let document = parse(&before, format)
-            .rekey(&keyring(&["age-a.txt"]))
-            .unwrap();
+        let document = rekey(&before, format);
         let after = document.finish(&new()).unwrap();
         assert_eq!(show(&after), before);
     }
@@ -143,7 +161,7 @@ fn removing_a_value_is_a_diff_of_its_line() {
             .edit(&keyring(&["age-a.txt"]))
             .unwrap();
         document.unset(&path(*format)).unwrap();
-        let after = String::from_utf8(document.finish(&new()).unwrap()).unwrap();
+        let after = written(document.finish(&new()));
         diffs.push_str(&format!("{format}\n{}", diff(&before, &after)));
         let error = document.unset(&path(*format)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -156,13 +174,11 @@ fn other_recipients_leave_everything_else_as_it_was() {
     let mut diffs = String::new();
     for (format, text) in FORMATS {
         let before = encrypted(text, format);
-        let mut document = parse(&before, format)
-            .rekey(&keyring(&["age-a.txt"]))
-            .unwrap();
+        let mut document = rekey(&before, format);
         assert!(document.add_recipient(0, Recipient::age(B)).unwrap());
         assert!(!document.add_recipient(0, Recipient::age(B)).unwrap());
         document.wrap(&Keyring::new()).unwrap();
-        let both = String::from_utf8(document.finish(&new()).unwrap()).unwrap();
+        let both = written(document.finish(&new()));
         diffs.push_str(&format!("{format}\n{}", diff(&before, &both)));
         for name in ["age-a.txt", "age-b.txt"] {
             parse(&both, format).verify(&keyring(&[name])).unwrap();
@@ -225,18 +241,14 @@ fn a_new_data_key_is_another_for_every_value() {
     let mut diffs = String::new();
     for (format, text) in FORMATS {
         let before = encrypted(text, format);
-        let mut document = parse(&before, format)
-            .edit(&keyring(&["age-a.txt"]))
-            .unwrap();
+        let mut document = edit(&before, format);
         let key = document.data_key().clone();
         document.rotate().unwrap();
         assert!(*document.data_key() != key);
         document.wrap(&Keyring::new()).unwrap();
-        let after = String::from_utf8(document.finish(&new()).unwrap()).unwrap();
+        let after = written(document.finish(&new()));
         diffs.push_str(&format!("{format}\n{}", diff(&before, &after)));
-        parse(&after, format)
-            .verify(&keyring(&["age-a.txt"]))
-            .unwrap();
+        verify(&after, format, &["age-a.txt"]);
         let error = parse(&after, format)
             .decrypt_with(&key)
             .map(drop)
@@ -264,13 +276,11 @@ fn one_change_in_a_large_file() {
             _ => (0..10_000).map(|n| format!("key_{n}=value\n")).collect(),
         };
         let before = encrypted(&text, format);
-        let mut document = parse(&before, format)
-            .edit(&keyring(&["age-a.txt"]))
-            .unwrap();
+        let mut document = edit(&before, format);
         let mut path = path(format);
         *path.last_mut().unwrap() = "key_5000".into();
         document.set(&path, "other").unwrap();
-        let after = String::from_utf8(document.finish(&new()).unwrap()).unwrap();
+        let after = written(document.finish(&new()));
         assert_eq!(before.lines().count(), after.lines().count());
         let differ = before.lines().zip(after.lines()).filter(|(a, b)| a != b);
         let differ: Vec<String> = differ.map(|(_, b)| mask(b)).collect();
@@ -295,11 +305,7 @@ fn the_indentation_is_the_files_own() {
                 .with_style(style);
             let before = plain.encrypt(&options, &Keyring::new()).unwrap();
             let before = String::from_utf8(before).unwrap();
-            let parse = || {
-                parse(&before, format)
-                    .edit(&keyring(&["age-a.txt"]))
-                    .unwrap()
-            };
+            let parse = || edit(&before, format);
             let document = parse();
             assert_eq!(
                 document.finish(&Finish::new().at(old())).unwrap(),
@@ -316,71 +322,10 @@ fn the_indentation_is_the_files_own() {
 }
 
 #[test]
-fn groups_and_thresholds() {
-    let file = encrypted("a: x\n", Format::Yaml);
-    let group = |name: &str| vec![Recipient::age(name)];
-    let mut document = parse(&file, Format::Yaml)
-        .rekey(&keyring(&["age-a.txt"]))
-        .unwrap();
-    document.set_key_groups(vec![group(A), group(B)]);
-    document.wrap(&Keyring::new()).unwrap();
-    let two = String::from_utf8(document.finish(&new()).unwrap()).unwrap();
-    let parsed = parse(&two, Format::Yaml);
-    assert_eq!(parsed.metadata().shamir_threshold, 2);
-    assert!(parsed.verify(&keyring(&["age-a.txt"])).is_err());
-    parse(&two, Format::Yaml)
-        .verify(&keyring(&["age-a.txt", "age-b.txt"]))
-        .unwrap();
-
-    // Whoever leaves one of several takes nothing from the others.
-    let mut document = parse(&two, Format::Yaml)
-        .rekey(&keyring(&["age-a.txt", "age-b.txt"]))
-        .unwrap();
-    document.add_recipient(1, Recipient::age(A)).unwrap();
-    document.wrap(&Keyring::new()).unwrap();
-    let three = String::from_utf8(document.finish(&new()).unwrap()).unwrap();
-    parse(&three, Format::Yaml)
-        .verify(&keyring(&["age-a.txt"]))
-        .unwrap();
-    let mut document = parse(&three, Format::Yaml)
-        .rekey(&keyring(&["age-a.txt"]))
-        .unwrap();
-    document.set_key_groups(vec![group(A), group(B)]);
-    assert!(document.wanted().unwrap().is_empty());
-    let again = String::from_utf8(document.finish(&new()).unwrap()).unwrap();
-    assert!(
-        diff(&three, &again)
-            .lines()
-            .all(|line| line.starts_with('-'))
-    );
-
-    // Back to one group: the threshold is what sops makes of it.
-    document.set_key_groups(vec![group(B)]);
-    document.wrap(&Keyring::new()).unwrap();
-    let one = String::from_utf8(document.finish(&new()).unwrap()).unwrap();
-    assert_eq!(parse(&one, Format::Yaml).metadata().shamir_threshold, 1);
-    parse(&one, Format::Yaml)
-        .verify(&keyring(&["age-b.txt"]))
-        .unwrap();
-    // Which must not be in the way of two.
-    let mut document = parse(&one, Format::Yaml)
-        .rekey(&keyring(&["age-b.txt"]))
-        .unwrap();
-    document.set_key_groups(vec![group(A), group(B)]);
-    document.wrap(&Keyring::new()).unwrap();
-    let two = String::from_utf8(document.finish(&new()).unwrap()).unwrap();
-    assert_eq!(parse(&two, Format::Yaml).metadata().shamir_threshold, 2);
-}
-
-#[test]
 fn what_cannot_be_finished() {
     let file = encrypted("a: x\n", Format::Yaml);
-    let open = || {
-        parse(&file, Format::Yaml)
-            .edit(&keyring(&["age-a.txt"]))
-            .unwrap()
-    };
-    let refused = |change: &dyn Fn(&mut Document<sops_core::Editing>)| {
+    let open = || edit(&file, Format::Yaml);
+    let refused = |change: &dyn Fn(&mut Document<Editing>)| {
         let mut document = open();
         change(&mut document);
         let error = document
@@ -430,11 +375,9 @@ fn what_cannot_be_finished() {
 #[test]
 fn the_version_is_raised_when_asked() {
     let file = encrypted("a: x\n", Format::Yaml).replace("version: 3.13.2", "version: 3.9.0");
-    let mut document = parse(&file, Format::Yaml)
-        .edit(&keyring(&["age-a.txt"]))
-        .unwrap();
-    let version = |document: &Document<sops_core::Editing>| {
-        let file = String::from_utf8(document.finish(&new()).unwrap()).unwrap();
+    let mut document = edit(&file, Format::Yaml);
+    let version = |document: &Document<Editing>| {
+        let file = written(document.finish(&new()));
         parse(&file, Format::Yaml).metadata().version.clone()
     };
     assert_eq!(version(&document), "3.9.0");
@@ -445,18 +388,14 @@ fn the_version_is_raised_when_asked() {
 #[test]
 fn a_rule_that_changes() {
     let file = encrypted("a: x\nb: y\n", Format::Yaml);
-    let mut document = parse(&file, Format::Yaml)
-        .edit(&keyring(&["age-a.txt"]))
-        .unwrap();
+    let mut document = edit(&file, Format::Yaml);
     document
         .set_rule(Rule::EncryptedRegex("^a$".into()))
         .unwrap();
     document.set_mac_only_encrypted(true);
-    let after = String::from_utf8(document.finish(&new()).unwrap()).unwrap();
+    let after = written(document.finish(&new()));
     insta::assert_snapshot!("rule", diff(&file, &after));
-    parse(&after, Format::Yaml)
-        .verify(&keyring(&["age-a.txt"]))
-        .unwrap();
+    verify(&after, Format::Yaml, &["age-a.txt"]);
 }
 
 /// The data key of a file is its own: one that does not open its MAC is
@@ -487,186 +426,4 @@ fn a_wrong_data_key() {
         .map(drop)
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Mac);
-}
-
-/// What real sops makes of what we wrote: it opens it, and reads the same.
-#[test]
-fn real_sops_opens_what_was_changed() {
-    let Some(sops) = sops() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    for (format, text) in FORMATS {
-        let before = encrypted(text, format);
-        let edit = || {
-            parse(&before, format)
-                .edit(&keyring(&["age-a.txt"]))
-                .unwrap()
-        };
-        let mut set = edit();
-        set.set(&path(format), "bob").unwrap();
-        let mut rotate = edit();
-        rotate.rotate().unwrap();
-        rotate.wrap(&Keyring::new()).unwrap();
-        let mut unset = edit();
-        if format == Format::Binary {
-            unset.set(&path(format), "").unwrap();
-        } else {
-            unset.unset(&path(format)).unwrap();
-        }
-        let mut rekey = parse(&before, format)
-            .rekey(&keyring(&["age-a.txt"]))
-            .unwrap();
-        rekey.add_recipient(0, Recipient::age(B)).unwrap();
-        rekey.wrap(&Keyring::new()).unwrap();
-        for (what, bytes) in [
-            ("set", set.finish(&new())),
-            ("unset", unset.finish(&new())),
-            ("rotate", rotate.finish(&new())),
-            ("updatekeys", rekey.finish(&new())),
-        ] {
-            let file = folder.path().join(format!("{what}.{format}"));
-            std::fs::write(&file, bytes.unwrap()).unwrap();
-            let name = format.name();
-            let arguments = ["decrypt", "--input-type", name, "--output-type", name];
-            let theirs = sops(&arguments).arg(&file).output().unwrap();
-            let error = String::from_utf8_lossy(&theirs.stderr).into_owned();
-            assert!(theirs.status.success(), "{what} {format}: {error}");
-            let ours = Document::parse(&std::fs::read(&file).unwrap(), format)
-                .unwrap()
-                .decrypt(&keyring(&["age-a.txt"]))
-                .unwrap();
-            // sops 3.11 moves comments from behind a value to above it.
-            let style = sops_core::Style::default().with_inline_comments(false);
-            let ours = ours.to_bytes(format, &style).unwrap();
-            assert_eq!(show(&theirs.stdout), show(&ours), "{what} {format}");
-        }
-    }
-}
-
-/// The same commands on the same file, by real sops and by us: the same data.
-#[test]
-fn real_sops_changes_the_same() {
-    let Some(sops) = sops() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let yaml = "a: 1\nc:\n    - x\n    - w\nm:\n    k: v\nz: null\nt: true\n";
-    let before = encrypted(yaml, Format::Yaml);
-    for (number, (path, value)) in [
-        (r#"["a"]"#, Some("1")),
-        (r#"["a"]"#, Some("1.5")),
-        (r#"["a"]["x"]"#, Some("true")),
-        (r#"["a"][0]"#, Some("true")),
-        (r#"["c"][1]"#, Some(r#""q""#)),
-        (r#"["c"][9]"#, Some(r#""q""#)),
-        (r#"["c"][9]["k"]"#, Some(r#""q""#)),
-        (r#"["c"][0]["k"]"#, Some(r#""q""#)),
-        (
-            r#"["new"][0]["k"][3]"#,
-            // Without integers: those were floats until sops 3.12.
-            Some(r#"{"s": "t", "f": 1.5, "l": [1.5, {}]}"#),
-        ),
-        (r#"["z"]["x"]"#, Some("null")),
-        (r#"["m"]"#, Some("{}")),
-        (r#"['m']['k']"#, Some("12345678901234567890")),
-        (r#"["a"]"#, None),
-        (r#"["c"][0]"#, None),
-        (r#"["m"]["k"]"#, None),
-        (r#"["m"]"#, None),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let file = folder.path().join(format!("{number}.yaml"));
-        std::fs::write(&file, &before).unwrap();
-        let mut command = sops(&[if value.is_some() { "set" } else { "unset" }]);
-        let theirs = command.arg(&file).arg(path).args(value).output().unwrap();
-        let error = String::from_utf8_lossy(&theirs.stderr).into_owned();
-        assert!(theirs.status.success(), "{path} {value:?}: {error}");
-        let theirs = std::fs::read(&file).unwrap();
-        let theirs = Document::parse(&theirs, Format::Yaml).unwrap();
-        let theirs = theirs.decrypt(&keyring(&["age-a.txt"])).unwrap();
-
-        let mut ours = parse(&before, Format::Yaml)
-            .edit(&keyring(&["age-a.txt"]))
-            .unwrap();
-        let steps = sops_core::query::parse_path(path).unwrap();
-        match value {
-            Some(value) => {
-                let value = sops_core::query::parse_value(value).unwrap();
-                ours.set(&steps, value).unwrap();
-            }
-            None => ours.unset(&steps).unwrap(),
-        }
-        let ours = ours.finish(&new()).unwrap();
-        let ours = Document::parse(&ours, Format::Yaml).unwrap();
-        let ours = ours.decrypt(&keyring(&["age-a.txt"])).unwrap();
-        assert!(ours.tree() == theirs.tree(), "{path} {value:?}");
-    }
-}
-
-/// "Wraps" in plain sight: what matters here is when its keys were made.
-struct Moon;
-
-impl KeyService for Moon {
-    fn handles(&self, kind: KeyKind) -> bool {
-        kind == KeyKind::HuaweiKms
-    }
-
-    fn unwrap(&self, key: &WrappedKey, _: Effort) -> Result<Secret, KeyError> {
-        let bytes: Result<Vec<u8>, _> = key.enc().split(' ').map(str::parse).collect();
-        bytes.map(Secret::from).map_err(|_| KeyError::not_ours())
-    }
-
-    fn wrap(&self, to: &Recipient, secret: &Secret) -> Result<WrappedKey, KeyError> {
-        let bytes: Vec<_> = secret.as_bytes().iter().map(u8::to_string).collect();
-        Ok(WrappedKey::new(to.clone(), bytes.join(" ")))
-    }
-}
-
-#[test]
-fn who_stays_keeps_the_time_of_their_key() {
-    let mut keyring = Keyring::without_services();
-    keyring.add_service(Moon);
-    let moon = |n: usize| Recipient::huawei_kms(format!("moon:{n}"));
-    let plain = Document::parse_plain(b"a: x\n", Format::Yaml).unwrap();
-    let options = EncryptOptions::new([moon(1), moon(2)]).at(old());
-    let file = plain.encrypt(&options, &keyring).unwrap();
-    let file = String::from_utf8(file).unwrap();
-    let times = |bytes: Vec<u8>| {
-        let document = Document::parse(&bytes, Format::Yaml).unwrap();
-        let keys = document.metadata().keys().map(|key| {
-            let is_old = key.created_at() == Some(old());
-            format!("{} {}", key.recipient(), if is_old { "old" } else { "new" })
-        });
-        keys.collect::<Vec<_>>()
-    };
-    let rekey = || parse(&file, Format::Yaml).rekey(&keyring).unwrap();
-
-    let mut document = rekey();
-    document.set_key_groups(vec![vec![moon(3), moon(2)]]);
-    document.wrap(&keyring).unwrap();
-    let after = document.finish(&new()).unwrap();
-    assert_eq!(times(after), ["moon:3 new", "moon:2 old"]);
-
-    // As `sops updatekeys`.
-    let mut document = rekey();
-    document.set_key_groups(vec![vec![moon(3), moon(2)]]);
-    document.renew_recipients();
-    document.wrap(&keyring).unwrap();
-    let after = document.finish(&new()).unwrap();
-    assert_eq!(times(after), ["moon:3 new", "moon:2 new"]);
-
-    // As `sops rotate`.
-    let mut document = parse(&file, Format::Yaml).edit(&keyring).unwrap();
-    document.add_recipient(0, moon(3)).unwrap();
-    document.rotate().unwrap();
-    document.wrap(&keyring).unwrap();
-    let after = document.finish(&new()).unwrap();
-    assert_eq!(times(after), ["moon:1 old", "moon:2 old", "moon:3 new"]);
-    // Nobody else wraps for us.
-    let mut document = rekey();
-    document.add_recipient(0, Recipient::age(B)).unwrap();
-    let wanted = document.wanted().unwrap();
-    assert_eq!(wanted.len(), 1);
-    let foreign = keyring.wrap(&moon(1), &wanted[0].secret).unwrap();
-    let error = document.supply(wanted[0].position, foreign).unwrap_err();
-    assert!(error.to_string().contains("is no wrapped key"), "{error}");
 }

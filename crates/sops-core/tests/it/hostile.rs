@@ -1,6 +1,9 @@
 //! Files made to hurt: each bound of `limits` has its own error, and the
 //! deepest file that is accepted fits on the stack of a thread.
 
+mod forged;
+mod shapes;
+
 use std::thread;
 
 use sops_core::{
@@ -288,109 +291,6 @@ fn the_deepest_file_fits_on_the_stack_of_a_thread() {
     thread.unwrap().join().unwrap();
 }
 
-/// Shapes on which a careless reader spends the square of their length: with
-/// such a reader this test would not end.
-#[test]
-fn shapes_that_cost_careless_readers_dearly() {
-    let n = 150_000;
-    let fill = |unit: &str| unit.repeat(n / unit.len());
-    let numbered = |line: fn(usize) -> String| (0..n / 10).map(line).collect::<String>();
-    let mut deep = String::new();
-    for level in 0..limits::DEPTH - 10 {
-        deep.push_str(&format!("{}a:\n", " ".repeat(level)));
-    }
-    let yaml: Vec<String> = [
-        "[",
-        "{",
-        "{a: ",
-        "? ",
-        "- ",
-        ": ",
-        "[a, ",
-        "&a",
-        "&a ",
-        "*a ",
-        "!",
-        "! ",
-        "%",
-        "\"a\n",
-        "a: 'b",
-        "a:\n",
-        "---\na: 1\n",
-        "[? ",
-        "[: ",
-        "- - a\n",
-        "? a\n",
-        "a: |\n",
-    ]
-    .iter()
-    .map(|unit| fill(unit))
-    .chain([
-        format!("{}a: 1\n", fill("# c\n")),
-        format!("{}a: 1\n", fill("# c\n\n")),
-        format!("a:\n  b:\n    - c\n{}d: 1\n", fill("    # c\n  # c\n# c\n")),
-        format!(
-            "{deep}{} a: 1\n{}d: 1\n",
-            " ".repeat(limits::DEPTH - 10),
-            fill(" # c\n  # d\n")
-        ),
-        format!("a: {}", fill("x\n ")),
-        format!("a: {}", fill("x ")),
-        format!("a: 1\n{}b: 1\n", fill("\n")),
-        format!("a: {{{}}}", numbered(|i| format!("k{i}: 1, "))),
-        numbered(|i| format!("k{i}: &a{i} 1 # c\n")),
-        format!("{}---\na: 1\n", numbered(|i| format!("%TAG !a{i}! x\n"))),
-        format!(
-            "{}{}{}",
-            "[".repeat(limits::DEPTH),
-            fill("1, "),
-            "]".repeat(limits::DEPTH)
-        ),
-        format!("a: !{}", fill("%41")),
-        format!("a: |\n{}", fill("  x\n")),
-        format!("a: \"{}\"", fill("x\n ")),
-        format!("a: 0.{}", fill("1")),
-        format!("a: 1{}", fill(":1")),
-    ])
-    .collect();
-    let ini = vec![
-        numbered(|i| format!("k{i} = 1\n")),
-        numbered(|i| format!("[s{i}]\n")),
-        fill("-=a\n"),
-        fill("a=\"\"\"\n"),
-        fill("a=b\\\n"),
-        fill("; c\n"),
-        format!("a={}", fill(" #")),
-    ];
-    let dotenv = vec![
-        numbered(|i| format!("k{i}=1\n")),
-        numbered(|i| format!("sops_a__list_{i}=1\n")),
-        format!("sops_{}=1\n", fill("__map_")),
-    ];
-    let json = vec![
-        format!("{{{}\"z\": 1}}", numbered(|i| format!("\"k{i}\": 1, "))),
-        format!("{{\"a\": \"{}\"}}", fill("\\ud83d")),
-        format!("{{{}\"z\": 1}}", fill("\"sops\": 1, ")),
-        format!("{{\"sops\": {{\"age\": [{}{{}}]}}}}", fill("{}, ")),
-    ];
-    for (format, texts) in [
-        (Format::Yaml, yaml),
-        (Format::Ini, ini),
-        (Format::Dotenv, dotenv),
-        (Format::Json, json),
-    ] {
-        for text in texts {
-            let _ = Document::parse(text.as_bytes(), format)
-                .map(|d| d.decrypt(&Keyring::new()).is_ok());
-            if let Ok(document) = Document::parse_plain(text.as_bytes(), format) {
-                for output in Format::ALL {
-                    let _ = document.to_bytes(output, &Style::default());
-                }
-            }
-        }
-    }
-}
-
 /// A tree made by hand may be of any depth; dropping it is not our business,
 /// refusing it is.
 #[test]
@@ -406,85 +306,6 @@ fn a_tree_made_by_hand() {
         .encrypt(&options(Rule::default()), &Keyring::new())
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Limit);
-}
-
-/// A file with one thing changed, decrypted: what sops's types and metadata
-/// let somebody without a key try.
-fn changed(text: &str, format: Format, from: &str, to: &str) -> sops_core::Result<String> {
-    let encrypted = plain(text, format)
-        .encrypt(&options(Rule::default()), &Keyring::new())
-        .unwrap();
-    let encrypted = String::from_utf8(encrypted).unwrap();
-    assert!(encrypted.contains(from), "{from} is not in {encrypted}");
-    let document = Document::parse(encrypted.replacen(from, to, 1).as_bytes(), format)?;
-    let document = document.decrypt(&keyring(&["age-a.txt"]))?;
-    let bytes = document.to_bytes(format, &Style::default())?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// The label of a type is not authenticated: in files that hold texts only, it
-/// must not change one.
-#[test]
-fn a_type_label_changes_no_text() {
-    for (format, text) in [(Format::Dotenv, "A=@\n"), (Format::Ini, "[s]\nA = @\n")] {
-        let label = |value: &str, label: &str| {
-            changed(&text.replace('@', value), format, "type:str", label)
-        };
-        for (value, name) in [
-            ("123456", "float"),
-            ("1e3", "float"),
-            ("True", "bool"),
-            ("2024-02-03T04:05:06.7Z", "time"),
-        ] {
-            let error = label(value, &format!("type:{name}")).unwrap_err();
-            assert!(
-                matches!(error.kind(), ErrorKind::Decrypt | ErrorKind::Mac),
-                "{error}"
-            );
-            assert!(!error.to_string().contains(value));
-        }
-        for (value, name) in [("12", "int"), ("1.5", "float"), ("x", "str")] {
-            let same = label(value, &format!("type:{name}")).unwrap();
-            assert_eq!(same, text.replace('@', value), "{name}");
-        }
-        // A text that such a number is hashed as is another text.
-        assert!(label("007", "type:int").is_err());
-    }
-    // Elsewhere the types are the format's own.
-    let json = changed("{\"a\": \"12\"}", Format::Json, "type:str", "type:int");
-    assert_eq!(json.unwrap(), "{\n\t\"a\": 12\n}\n");
-}
-
-/// What another format has types for becomes texts, and is the same text when
-/// it is decrypted.
-#[test]
-fn values_of_other_types_become_texts() {
-    let json = plain(
-        r#"{"s": {"a": true, "b": 1.5, "c": 1000000.0, "d": -1}}"#,
-        Format::Json,
-    );
-    let mut options = options(Rule::EncryptedRegex("a|c".into()));
-    options.format = Some(Format::Ini);
-    let encrypted = json.encrypt(&options, &Keyring::new()).unwrap();
-    let text = String::from_utf8_lossy(&encrypted);
-    assert!(!text.contains("type:bool") && !text.contains("type:float"));
-    let back = Document::parse(&encrypted, Format::Ini)
-        .unwrap()
-        .decrypt(&keyring(&["age-a.txt"]))
-        .unwrap();
-    let written = |document: &Document<Plain>| {
-        let bytes = document.to_bytes(Format::Ini, &Style::default()).unwrap();
-        String::from_utf8_lossy(&bytes).into_owned()
-    };
-    assert_eq!(written(&back), written(&json));
-}
-
-#[test]
-fn a_mac_is_not_longer_than_a_mac_can_be() {
-    let long = format!("mac: ENC[{}", "A".repeat(limits::MAC_SIZE));
-    let error = changed("a: b\n", Format::Yaml, "mac: ENC[", &long).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Limit);
-    assert_eq!(error.key_path(), Some("sops.mac"));
 }
 
 #[test]
