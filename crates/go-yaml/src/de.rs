@@ -76,7 +76,7 @@ use serde::de::DeserializeOwned;
 use crate::{Document, Kind, Limits, Node, NodeId, parse_first};
 use here::Here;
 
-pub use error::Error;
+pub use error::{Error, kind_of, one_of};
 pub use located::Located;
 
 /// How deep values may be nested once aliases are followed. Each level takes

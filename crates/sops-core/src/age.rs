@@ -24,7 +24,7 @@ mod wrap;
 
 use std::{ffi::OsStr, fmt, fs, path::Path, sync::Arc};
 
-pub use callbacks::{Callbacks, CommandFailure, KeyCommand, Prompt};
+pub use callbacks::{Callbacks, CommandFailure, KeyCommand};
 pub use wrap::wrap;
 
 use crate::{

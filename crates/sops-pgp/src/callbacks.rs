@@ -1,8 +1,6 @@
 //! What a [`Pgp`](crate::Pgp) may do beyond reading files.
 
-use std::{fmt, sync::Arc};
-
-use sops_core::age::Prompt;
+use sops_core::keys::Prompt;
 use zeroize::Zeroizing;
 
 /// What a [`Pgp`](crate::Pgp) may do to get at private keys: nothing but read
@@ -18,9 +16,9 @@ use zeroize::Zeroizing;
 ///     })
 ///     .run_gpg();
 /// ```
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub struct Callbacks {
-    pub(crate) prompt: Option<Arc<Prompt>>,
+    pub(crate) prompt: Prompt,
     pub(crate) programs: bool,
 }
 
@@ -40,7 +38,7 @@ impl Callbacks {
         mut self,
         ask: impl Fn(&str) -> Option<Zeroizing<String>> + Send + Sync + 'static,
     ) -> Self {
-        self.prompt = Some(Arc::new(ask));
+        self.prompt = Prompt::new(ask);
         self
     }
 
@@ -61,14 +59,5 @@ impl Callbacks {
     pub fn run_gpg(mut self) -> Self {
         self.programs = true;
         self
-    }
-}
-
-impl fmt::Debug for Callbacks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Callbacks")
-            .field("prompt", &self.prompt.is_some())
-            .field("programs", &self.programs)
-            .finish()
     }
 }

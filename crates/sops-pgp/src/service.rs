@@ -158,7 +158,7 @@ impl Pgp {
 
     pub(crate) fn add_key_file(&mut self, file: KeyFile) -> Found {
         let found = file.found();
-        if file.has_locked() && self.callbacks.prompt.is_some() {
+        if file.has_locked() && self.callbacks.prompt.is_given() {
             self.add_effort(Effort::Person);
         }
         self.sources.push(Source::File(file));
@@ -175,7 +175,7 @@ impl Pgp {
                 .push(Source::Agent(AgentKeys::new(home, sockets)));
             self.add_effort(Effort::Command);
         }
-        if self.callbacks.prompt.is_some() {
+        if self.callbacks.prompt.is_given() {
             self.add_effort(Effort::Person);
         }
     }

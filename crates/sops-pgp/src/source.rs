@@ -93,9 +93,8 @@ impl<'a> Attempt<'a> {
 
     /// Asks for the passphrase of a key.
     pub(crate) fn prompt(&self, fingerprint: &Fingerprint, user: Option<&str>) -> Passphrase {
-        let prompt = self.callbacks.prompt.as_ref()?;
         let name = crate::failure::key_name(fingerprint, user);
-        let given = prompt(&format!("the PGP key {name}"))?;
+        let given = self.callbacks.prompt.ask(&format!("the PGP key {name}"))?;
         Some(Zeroizing::new(given.as_bytes().to_vec()))
     }
 }

@@ -140,13 +140,13 @@ impl serde::de::Error for Error {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Error::new(format!("expected {expected}, found {}", kind(found)))
+        Error::new(format!("expected {expected}, found {}", kind_of(found)))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
         Error::new(format!(
             "expected {expected}, found {} that is not",
-            kind(found)
+            kind_of(found)
         ))
     }
 
@@ -159,8 +159,16 @@ impl serde::de::Error for Error {
     }
 }
 
-/// What serde found, without its value.
-fn kind(found: Unexpected<'_>) -> &'static str {
+/// What serde found, in words without its value: for the errors of any
+/// [`Deserializer`](serde::Deserializer) whose data is secret.
+///
+/// ```
+/// use go_yaml::de::kind_of;
+/// use serde::de::Unexpected;
+/// assert_eq!(kind_of(Unexpected::Str("hunter2")), "text");
+/// ```
+#[must_use]
+pub fn kind_of(found: Unexpected<'_>) -> &'static str {
     match found {
         Unexpected::Bool(_) => "a boolean",
         Unexpected::Unsigned(_) | Unexpected::Signed(_) => "an integer",
@@ -174,7 +182,13 @@ fn kind(found: Unexpected<'_>) -> &'static str {
     }
 }
 
-fn one_of(words: &[&str]) -> String {
+/// What may stand in a place, for the same errors.
+///
+/// ```
+/// assert_eq!(go_yaml::de::one_of(&["a", "b", "c"]), "`a`, `b` or `c`");
+/// ```
+#[must_use]
+pub fn one_of(words: &[&str]) -> String {
     match words {
         [] => "nothing".to_owned(),
         [word] => format!("`{word}`"),

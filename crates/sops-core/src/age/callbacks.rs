@@ -4,15 +4,15 @@ use std::{
     fmt,
     io::Read,
     process::{Command, Stdio},
-    sync::Arc,
 };
 
 use zeroize::Zeroizing;
 
-use crate::{keys::Found, shown::printable};
+use crate::{
+    keys::{Found, Prompt},
+    shown::printable,
+};
 
-/// Asks a person for the passphrase of what is named.
-pub type Prompt = dyn Fn(&str) -> Option<Zeroizing<String>> + Send + Sync;
 type Run = dyn Fn(&KeyCommand<'_>) -> Result<Zeroizing<Vec<u8>>, CommandFailure> + Send + Sync;
 
 /// What a [`Keyring`](crate::Keyring) may do to get at identities: nothing,
@@ -32,7 +32,7 @@ type Run = dyn Fn(&KeyCommand<'_>) -> Result<Zeroizing<Vec<u8>>, CommandFailure>
 /// ```
 #[derive(Default)]
 pub struct Callbacks {
-    pub(super) prompt: Option<Arc<Prompt>>,
+    pub(super) prompt: Prompt,
     pub(super) run: Option<Box<Run>>,
 }
 
@@ -52,14 +52,13 @@ impl Callbacks {
         mut self,
         ask: impl Fn(&str) -> Option<Zeroizing<String>> + Send + Sync + 'static,
     ) -> Self {
-        self.prompt = Some(Arc::new(ask));
+        self.prompt = Prompt::new(ask);
         self
     }
 
-    /// The function that asks for passphrases, for services of other kinds of
-    /// key.
+    /// How they ask for passphrases, for services of other kinds of key.
     #[must_use]
-    pub fn asks(&self) -> Option<Arc<Prompt>> {
+    pub fn asks(&self) -> Prompt {
         self.prompt.clone()
     }
 
@@ -122,7 +121,7 @@ impl From<CommandFailure> for Found {
 impl fmt::Debug for Callbacks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Callbacks")
-            .field("prompt", &self.prompt.is_some())
+            .field("prompt", &self.prompt)
             .field("run", &self.run.is_some())
             .finish()
     }

@@ -287,8 +287,7 @@ impl LockedFile {
 
 impl Callbacks {
     pub(super) fn ask(&self, name: &str) -> Result<SecretString, Found> {
-        let prompt = self.prompt.as_ref().ok_or(Found::NeedsPassphrase)?;
-        let passphrase = prompt(name).ok_or(Found::NeedsPassphrase)?;
+        let passphrase = self.prompt.ask(name).ok_or(Found::NeedsPassphrase)?;
         Ok(SecretString::from(passphrase.as_str()))
     }
 }

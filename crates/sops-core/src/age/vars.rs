@@ -95,12 +95,7 @@ impl Age {
         kind: Kind,
     ) {
         let source = match lookup(variable) {
-            None => Source::nothing(
-                Location::Variable {
-                    variable: variable.into(),
-                },
-                Found::NotSet,
-            ),
+            None => nothing_in(variable, Found::NotSet),
             Some(path) => Source::file(Some(variable), Path::new(&path), kind, &self.callbacks),
         };
         self.add(source);
@@ -113,20 +108,10 @@ impl Age {
         kind: Kind,
     ) {
         let source = match lookup(variable) {
-            None => Source::nothing(
-                Location::Variable {
-                    variable: variable.into(),
-                },
-                Found::NotSet,
-            ),
+            None => nothing_in(variable, Found::NotSet),
             Some(command) => match command.to_str() {
                 Some(command) => Source::command(variable, command, kind, &self.callbacks),
-                None => Source::nothing(
-                    Location::Variable {
-                        variable: variable.into(),
-                    },
-                    Found::NotACommand,
-                ),
+                None => nothing_in(variable, Found::NotACommand),
             },
         };
         self.add(source);
@@ -145,6 +130,14 @@ impl Age {
         };
         self.add(source);
     }
+}
+
+/// A variable in which there is no identity.
+fn nothing_in(variable: &'static str, found: Found) -> Source {
+    let location = Location::Variable {
+        variable: variable.into(),
+    };
+    Source::nothing(location, found)
 }
 
 fn set(lookup: &impl Fn(&str) -> Option<OsString>, name: &str) -> Option<PathBuf> {

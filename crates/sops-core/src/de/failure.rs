@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use go_yaml::de::{kind_of, one_of};
 use serde::de::{Expected, Unexpected};
 
 use crate::{
@@ -112,22 +113,7 @@ impl serde::de::Error for Failure {
 /// What serde found, without its value.
 fn kind(found: Unexpected<'_>) -> &'static str {
     match found {
-        Unexpected::Bool(_) => "a boolean",
-        Unexpected::Unsigned(_) | Unexpected::Signed(_) => "an integer",
-        Unexpected::Float(_) => "a number",
-        Unexpected::Char(_) | Unexpected::Str(_) => "a string",
-        Unexpected::Bytes(_) => "a string that is not UTF-8",
-        Unexpected::Unit | Unexpected::Option => "null",
-        Unexpected::Seq => "a list",
-        Unexpected::Map => "a mapping",
-        _ => "something else",
-    }
-}
-
-fn one_of(words: &[&str]) -> String {
-    match words {
-        [] => "nothing".to_owned(),
-        [word] => format!("`{word}`"),
-        [words @ .., last] => format!("`{}` or `{last}`", words.join("`, `")),
+        Unexpected::Bytes(_) => "text that is not UTF-8",
+        found => kind_of(found),
     }
 }

@@ -87,7 +87,7 @@ impl<State: Readable> Document<State> {
     ///
     /// let document = Document::parse_plain(b"user: alice\nport: high\n", Format::Yaml)?;
     /// let error = document.deserialize::<Database<'_>>().err().unwrap();
-    /// assert_eq!(error.to_string(), "port: expected u16, found a string");
+    /// assert_eq!(error.to_string(), "port: expected u16, found text");
     /// # Ok::<(), sops_core::Error>(())
     /// ```
     ///
