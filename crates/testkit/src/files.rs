@@ -55,6 +55,18 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// The names of what stands in a folder, in order.
+///
+/// # Panics
+///
+/// Where it cannot be read, or a name is no UTF-8.
+#[must_use]
+pub fn names(folder: &Path) -> Vec<String> {
+    let name = |path: PathBuf| Some(path.file_name()?.to_str()?.to_owned());
+    let paths = entries(folder).into_iter();
+    paths.map(|path| name(path).expect("a name")).collect()
+}
+
 fn entries(folder: &Path) -> Vec<PathBuf> {
     let entries =
         fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));

@@ -9,6 +9,7 @@ use std::{
 };
 
 use sops_core::{Document, EncryptOptions, metadata::Rule};
+use testkit::generators::{KRM, LEGACY};
 
 #[cfg(feature = "pgp")]
 mod pgp;
@@ -18,28 +19,6 @@ use crate::guard::kernel::Kernel;
 
 const KEY: &str = include_str!("../../../../testdata/corpus/keys/age-a.txt");
 const RECIPIENT: &str = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";
-
-const LEGACY: &str = "\
-apiVersion: viaduct.ai/v1
-kind: ksops
-metadata:
-  name: secrets
-files:
-- secret.enc.yaml
-";
-
-const KRM: &str = "\
-apiVersion: viaduct.ai/v1
-kind: ksops
-metadata:
-  name: secrets
-  annotations:
-    config.kubernetes.io/function: |
-      exec:
-        path: ksops
-files:
-- secret.enc.yaml
-";
 
 const SECRET: &str = "\
 apiVersion: v1

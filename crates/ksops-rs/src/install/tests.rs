@@ -1,20 +1,13 @@
 use std::os::unix::fs::symlink;
 
+use testkit::files::names;
+
 use super::*;
 
 fn program(dir: &Path, text: &str) -> File {
     let path = dir.join("program");
     fs::write(&path, text).unwrap();
     File::open(path).unwrap()
-}
-
-fn names(dir: &Path) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
 }
 
 fn mode(path: &Path) -> u32 {

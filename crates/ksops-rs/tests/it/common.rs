@@ -13,20 +13,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use testkit::files::{key, testdata};
-
-/// What a run left behind.
-pub struct Run {
-    pub code: u8,
-    pub stdout: Vec<u8>,
-    pub stderr: String,
-}
-
-impl Run {
-    pub fn text(&self) -> &str {
-        std::str::from_utf8(&self.stdout).expect("stdout is text")
-    }
-}
+pub use testkit::{
+    files::{key, testdata},
+    run::Run,
+};
 
 /// A program about to be run, in an environment of its own.
 pub struct Program {
@@ -109,7 +99,7 @@ impl Program {
             ask_passphrase: |_| None,
         });
         Run {
-            code,
+            code: code.into(),
             stdout,
             stderr: String::from_utf8(stderr).expect("stderr is text"),
         }

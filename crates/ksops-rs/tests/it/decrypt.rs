@@ -3,23 +3,14 @@
 use std::{
     collections::BTreeMap,
     fs,
+    ops::Deref,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
-use crate::common::{Program, key, program, testdata};
+use testkit::{files::folders, folder};
 
-/// The folders of one part of the corpus, one level deep.
-fn folders(path: &Path) -> Vec<PathBuf> {
-    let mut all: Vec<_> = fs::read_dir(path)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.is_dir())
-        .collect();
-    all.sort();
-    assert!(!all.is_empty());
-    all
-}
+use crate::common::{Program, key, program, testdata};
 
 fn file_name(path: &Path) -> &str {
     path.file_name().unwrap().to_str().unwrap()
@@ -72,7 +63,7 @@ fn every_case_decrypts_to_the_same_bytes() {
                 .args(["decrypt".into(), starting(&case, "enc.")])
                 .run();
             let outcome = if let Ok(fail) = fs::read_to_string(case.join("fail")) {
-                let code: u8 = fail.lines().next().unwrap().parse().unwrap();
+                let code: i32 = fail.lines().next().unwrap().parse().unwrap();
                 match run.code {
                     // sops cannot read its own output there.
                     0 if matches!(name, "random-008" | "random-014") => "better",
@@ -127,7 +118,7 @@ fn tampering_is_refused_where_sops_refuses_it() {
     for case in folders(&testdata().join("corpus/tamper")) {
         let name = file_name(&case);
         let expect = fs::read_to_string(case.join("expect")).unwrap();
-        let expected: u8 = expect.lines().next().unwrap().parse().unwrap();
+        let expected: i32 = expect.lines().next().unwrap().parse().unwrap();
         let run = program(&case).args(["decrypt", "enc.yaml"]).run();
         let as_expected = match name {
             // sops panics, or accepts what it should not (corpus README).
@@ -157,18 +148,14 @@ fn tampering_is_refused_where_sops_refuses_it() {
 }
 
 /// A throw-away folder with a file of each format.
-struct Folder(tempfile::TempDir);
+struct Folder(folder::Folder);
 
 impl Folder {
     fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let folder = folder::Folder::new();
         let secret = testdata().join("corpus/ksops/single/app/secret.enc.yaml");
-        fs::copy(secret, dir.path().join("secret.yaml")).unwrap();
-        Folder(dir)
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
+        folder.copy(&secret, "secret.yaml");
+        Folder(folder)
     }
 
     fn run(&self, args: &[&str]) -> crate::common::Run {
@@ -179,6 +166,14 @@ impl Folder {
         let run = self.run(args);
         assert_eq!(run.code, 0, "{args:?}: {}", run.stderr);
         run.text().to_owned()
+    }
+}
+
+impl Deref for Folder {
+    type Target = folder::Folder;
+
+    fn deref(&self) -> &folder::Folder {
+        &self.0
     }
 }
 

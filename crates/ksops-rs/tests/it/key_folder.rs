@@ -273,13 +273,13 @@ fn vault_and_google() {
         },
     );
     pod.write("app/vault.enc.yaml", file);
-    let google = Fake::start(|asked| {
+    let google = Fake::start(|got| {
         // Where the user's token is renewed.
-        if asked.line.contains("/token") {
+        if got.target.contains("/token") {
             let body = serde_json::json!({"access_token": "t0k3n", "expires_in": 3600});
             (200, body, "renewed".into())
         } else {
-            crate::fake::gcp(asked)
+            crate::fake::gcp(got)
         }
     });
     let id = "projects/p/locations/global/keyRings/r/cryptoKeys/k";

@@ -4,6 +4,7 @@
 
 use std::{
     fs,
+    ops::Deref,
     os::unix::{
         fs::{MetadataExt, PermissionsExt, chown},
         process::CommandExt,
@@ -15,14 +16,15 @@ use std::{
 use crate::common::{key, testdata};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
+use testkit::folder;
 
 /// A folder that every user may look into, with the program, an encrypted
 /// file, a generator and keys.
-struct Folder(tempfile::TempDir);
+struct Folder(folder::Folder);
 
 impl Folder {
     fn new() -> Self {
-        let folder = Folder(tempfile::tempdir().unwrap());
+        let folder = Folder(folder::Folder::new());
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let secret = testdata().join("corpus/ksops/single/app/secret.enc.yaml");
         folder.copy(&secret, "secret.enc.yaml");
@@ -40,17 +42,9 @@ impl Folder {
         folder
     }
 
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
     fn copy(&self, from: &Path, to: &str) {
-        fs::copy(from, self.path().join(to)).unwrap();
+        self.0.copy(from, to);
         fs::set_permissions(self.path().join(to), fs::Permissions::from_mode(0o755)).unwrap();
-    }
-
-    fn write(&self, name: &str, text: impl AsRef<[u8]>) {
-        fs::write(self.path().join(name), text).unwrap();
     }
 
     /// Whether the tests run as root, who may become anybody.
@@ -108,6 +102,14 @@ impl Folder {
 
     fn a(&self) -> String {
         fs::read_to_string(self.path().join("a.txt")).unwrap()
+    }
+}
+
+impl Deref for Folder {
+    type Target = folder::Folder;
+
+    fn deref(&self) -> &folder::Folder {
+        &self.0
     }
 }
 

@@ -4,19 +4,22 @@ use std::{
     ffi::OsString,
     fs,
     io::{self, Cursor, Read},
+    ops::Deref,
     os::unix::ffi::OsStringExt,
     path::Path,
 };
+
+use testkit::folder;
 
 use crate::common::{Program, Run, key, program, testdata};
 use insta::assert_snapshot;
 
 /// A throw-away folder with encrypted files.
-struct Folder(tempfile::TempDir);
+struct Folder(folder::Folder);
 
 impl Folder {
     fn new() -> Self {
-        let folder = Folder(tempfile::tempdir().unwrap());
+        let folder = Folder(folder::Folder::new());
         for (from, to) in [
             ("single/app/secret.enc.yaml", "secret.enc.yaml"),
             ("from-env/app/c.enc.env", "c.enc.env"),
@@ -25,17 +28,9 @@ impl Folder {
             ("from-file-nonutf8/app/b.enc.bin", "b.enc.bin"),
         ] {
             let from = testdata().join("corpus/ksops").join(from);
-            fs::copy(from, folder.path().join(to)).unwrap();
+            folder.copy(&from, to);
         }
         folder
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        fs::write(self.path().join(name), text).unwrap();
     }
 
     fn program(&self) -> Program {
@@ -63,12 +58,20 @@ impl Folder {
     }
 
     /// Decrypts by hand; it must fail with this code.
-    fn decrypt(&self, code: u8, args: &[&str]) -> String {
+    fn decrypt(&self, code: i32, args: &[&str]) -> String {
         failed(self.program().arg("decrypt").args(args).run(), code)
     }
 }
 
-fn failed(run: Run, code: u8) -> String {
+impl Deref for Folder {
+    type Target = folder::Folder;
+
+    fn deref(&self) -> &folder::Folder {
+        &self.0
+    }
+}
+
+fn failed(run: Run, code: i32) -> String {
     assert_eq!(run.code, code, "{}", run.stderr);
     assert!(run.stdout.is_empty());
     assert!(!run.stderr.contains("hunter2"));

@@ -7,6 +7,8 @@ use std::{
     process::{Command, Output},
 };
 
+use testkit::files::names;
+
 use crate::world::World;
 
 fn root() -> PathBuf {
@@ -86,15 +88,6 @@ fn own() -> Option<&'static str> {
 fn good(output: &Output) {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
-}
-
-fn names(dir: &Path) -> Vec<String> {
-    let entries = fs::read_dir(dir).unwrap();
-    let mut names: Vec<_> = entries
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
 }
 
 #[test]

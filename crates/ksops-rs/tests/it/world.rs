@@ -17,6 +17,7 @@ use std::{
 
 use age::secrecy::ExposeSecret;
 use sops_core::{Document, EncryptOptions, Format, metadata::Rule};
+pub use testkit::generators::LEGACY as GENERATOR;
 
 /// The kubectl that the tests use; `None`, with a line on stderr, where there
 /// is none that runs exec plugins. With CI=true that is a failure.
@@ -261,12 +262,3 @@ pub fn secret(name: &str, key: &str, value: &str) -> String {
         "apiVersion: v1\nkind: Secret\nmetadata:\n  name: {name}\nstringData:\n  {key}: {value}\n"
     )
 }
-
-pub const GENERATOR: &str = "\
-apiVersion: viaduct.ai/v1
-kind: ksops
-metadata:
-  name: secrets
-files:
-- secret.enc.yaml
-";

@@ -97,8 +97,8 @@ fn a_project_is_looked_up_once() {
         "[global]\nak = x\n[basic]\nak = AccessKey\nsk = SecretKey\niam_endpoint = {}\n",
         iam.url()
     );
-    folder.file(".huaweicloud/credentials", &text);
-    let home = folder.path();
+    folder.write(".huaweicloud/credentials", &text);
+    let home = folder.path().display().to_string();
     let service = service(&fake, &[("HOME", &home)]);
     for _ in 0..3 {
         assert_eq!(open(&service).unwrap(), KEY);

@@ -1,8 +1,9 @@
 //! What the tests of clouds share: variables, files, programs.
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 use sops_kms::{Environment, Policy};
+pub(crate) use testkit::folder::Folder;
 
 /// An environment of these variables and no others.
 pub(crate) fn env(vars: &[(&str, &str)]) -> Environment {
@@ -27,25 +28,4 @@ pub(crate) fn cloud(name: &str) -> PathBuf {
         "/../../testdata/clouds"
     ))
     .join(name)
-}
-
-/// A folder for files of credentials.
-pub(crate) struct Folder(tempfile::TempDir);
-
-impl Folder {
-    pub(crate) fn new() -> Self {
-        Folder(tempfile::tempdir().unwrap())
-    }
-
-    /// Writes a file, and gives its path.
-    pub(crate) fn file(&self, name: &str, text: &str) -> String {
-        let path = self.0.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, text).unwrap();
-        path.display().to_string()
-    }
-
-    pub(crate) fn path(&self) -> String {
-        self.0.path().display().to_string()
-    }
 }

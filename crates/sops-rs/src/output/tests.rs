@@ -10,6 +10,7 @@ use std::{
 };
 
 use rustix::process::{Signal, getpid, kill_process};
+use testkit::files::names;
 
 use super::*;
 
@@ -50,15 +51,6 @@ fn failing<T>(steps: &[&str], work: impl FnOnce() -> T) -> T {
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
-}
-
-fn names(dir: &Path) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
 }
 
 /// The ways to write a file: as it should be, and where one thing or another

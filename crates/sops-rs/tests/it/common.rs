@@ -9,13 +9,15 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::Write,
+    ops::Deref,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
+use testkit::folder;
 pub use testkit::{
     files::{key, testdata},
+    run::Run,
     servers::sops,
 };
 
@@ -35,29 +37,9 @@ pub fn sops_rs() -> PathBuf {
     env!("CARGO_BIN_EXE_sops-rs").into()
 }
 
-/// What a run left behind.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Run {
-    pub code: i32,
-    pub stdout: Vec<u8>,
-    pub stderr: String,
-}
-
-impl Run {
-    pub fn text(&self) -> &str {
-        std::str::from_utf8(&self.stdout).expect("stdout is text")
-    }
-
-    /// The text on stdout of a run that succeeded.
-    pub fn ok(&self) -> &str {
-        assert_eq!(self.code, 0, "{}", self.stderr);
-        self.text()
-    }
-}
-
 /// A folder with files, where programs are run.
 pub struct Folder {
-    dir: tempfile::TempDir,
+    folder: folder::Folder,
     pub vars: BTreeMap<String, String>,
 }
 
@@ -72,23 +54,9 @@ impl Folder {
             ("PATH".into(), std::env::var("PATH").unwrap_or_default()),
         ]);
         Folder {
-            dir: tempfile::tempdir().unwrap(),
+            folder: folder::Folder::new(),
             vars,
         }
-    }
-
-    pub fn path(&self) -> &Path {
-        self.dir.path()
-    }
-
-    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
-        let path = self.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, bytes).unwrap();
-    }
-
-    pub fn read(&self, name: &str) -> String {
-        String::from_utf8(fs::read(self.path().join(name)).unwrap()).unwrap()
     }
 
     pub fn var(&mut self, name: &str, value: impl Into<String>) {
@@ -106,45 +74,20 @@ impl Folder {
     }
 
     pub fn run_with(&self, program: &Path, args: &[&str], stdin: &[u8]) -> Run {
-        let mut child = self
-            .command(program, args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut pipe = child.stdin.take().unwrap();
-        let _ = pipe.write_all(stdin);
-        drop(pipe);
-        let output = child.wait_with_output().unwrap();
-        Run {
-            code: output.status.code().unwrap_or(-1),
-            stdout: output.stdout,
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        Run::of(&mut self.command(program, args), stdin)
     }
 
     /// Runs our program without anything on stdin.
     pub fn run(&self, args: &[&str]) -> Run {
         self.run_with(&sops_rs(), args, b"")
     }
+}
 
-    /// All files by name, with what they hold.
-    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
-        let mut files = BTreeMap::new();
-        let mut folders = vec![self.path().to_owned()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    let name = path.strip_prefix(self.path()).unwrap();
-                    files.insert(name.to_str().unwrap().to_owned(), fs::read(&path).unwrap());
-                }
-            }
-        }
-        files
+impl Deref for Folder {
+    type Target = folder::Folder;
+
+    fn deref(&self) -> &folder::Folder {
+        &self.folder
     }
 }
 

@@ -16,22 +16,11 @@ use super::{
     server::{LEGACY, OWN, Server},
     skip,
 };
+use testkit::generators::KRM;
+
 use crate::world::{
     Built, GENERATOR, SECRETS, installed_kubectl as kubectl, is_root, resources, secret,
 };
-
-const KRM: &str = "\
-apiVersion: viaduct.ai/v1
-kind: ksops
-metadata:
-  name: secrets
-  annotations:
-    config.kubernetes.io/function: |
-      exec:
-        path: ksops
-files:
-- secret.enc.yaml
-";
 
 #[test]
 fn both_styles_components_and_bases() {

@@ -51,7 +51,7 @@ fn with_a_certificate() {
         *audience.lock().unwrap() = format!("{}/{TENANT}/oauth2/v2.0/token", authority.url());
         let folder = Folder::new();
         let read = |name| std::fs::read_to_string(cloud(name)).unwrap();
-        let path = folder.file("both.pem", &(read("rsa.pem") + &read("rsa.crt")));
+        let path = folder.write("both.pem", read("rsa.pem") + &read("rsa.crt"));
         let url = authority.url();
         let mut vars = vec![
             ("AZURE_CLIENT_CERTIFICATE_PATH", path.as_str()),
@@ -98,7 +98,7 @@ fn workload_identity_is_renewed_once() {
         token(&format!("t{count}"))
     });
     let folder = Folder::new();
-    let path = folder.file("token", "pod-0\n");
+    let path = folder.write("token", "pod-0\n");
     let url = authority.url();
     let mut vars = vec![
         ("AZURE_FEDERATED_TOKEN_FILE", path.as_str()),
@@ -108,7 +108,7 @@ fn workload_identity_is_renewed_once() {
     let service = world.service(&vars);
     assert_eq!(world.open(&service).unwrap(), KEY);
     // Kubernetes writes a new one into the pod.
-    folder.file("token", "pod-1\n");
+    folder.write("token", "pod-1\n");
     for _ in 0..4 {
         assert_eq!(world.open(&service).unwrap(), KEY);
     }
@@ -211,7 +211,7 @@ fn one_s_own_choice_of_credentials() {
 fn az_is_run_where_the_policy_lets_it() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new();
-    let az = folder.file(
+    let az = folder.write(
         "az",
         "#!/bin/sh\n[ \"$*\" = 'account get-access-token --output json --resource \
          https://vault.azure.net --tenant tenant-1' ] || exit 1\n\
@@ -219,7 +219,7 @@ fn az_is_run_where_the_policy_lets_it() {
     );
     std::fs::set_permissions(&az, std::fs::Permissions::from_mode(0o755)).unwrap();
     let nobody = format!("http://{}", nobody());
-    let path = folder.path();
+    let path = folder.path().display().to_string();
     let vars = [
         ("PATH", path.as_str()),
         ("AZURE_POD_IDENTITY_AUTHORITY_HOST", &nobody),
@@ -245,7 +245,7 @@ fn az_is_run_where_the_policy_lets_it() {
         Reason::NoCredentials
     );
     // One that fails is run once for all files.
-    folder.file("az", "#!/bin/sh\necho run >> \"$0.log\"\nexit 1\n");
+    folder.write("az", "#!/bin/sh\necho run >> \"$0.log\"\nexit 1\n");
     std::fs::set_permissions(&az, std::fs::Permissions::from_mode(0o755)).unwrap();
     let service = world.service_with(&vars, laptop);
     for _ in 0..3 {

@@ -124,7 +124,7 @@ fn refusals_of_tokens() {
     ] {
         let authority = authority(move |_| Reply::json(status, text));
         let folder = Folder::new();
-        let path = folder.file("token", "planted");
+        let path = folder.write("token", "planted");
         let url = authority.url();
         for (name, value) in [
             ("AZURE_CLIENT_SECRET", "planted"),

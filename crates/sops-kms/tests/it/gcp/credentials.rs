@@ -58,14 +58,14 @@ fn a_service_account_signs_its_tokens() {
     });
     let json = service_account().to_string();
     let folder = Folder::new();
-    let path = folder.file("sa.json", &json);
+    let path = folder.write("sa.json", &json);
     let home = Folder::new();
-    home.file(".config/gcloud/application_default_credentials.json", &json);
+    home.write(".config/gcloud/application_default_credentials.json", &json);
     for vars in [
         [("GOOGLE_CREDENTIALS", json.as_str())],
         [("GOOGLE_CREDENTIALS", &path)],
         [("GOOGLE_APPLICATION_CREDENTIALS", &path)],
-        [("HOME", &home.path())],
+        [("HOME", &*home.path().display().to_string())],
     ] {
         let service = service(&kms, &vars);
         assert_eq!(open(&service).unwrap(), KEY);
@@ -150,8 +150,8 @@ fn an_external_account() {
         }
     });
     let folder = Folder::new();
-    let text = folder.file("token", "theirs\n");
-    let json_file = folder.file("token.json", r#"{"id_token": "theirs"}"#);
+    let text = folder.write("token", "theirs\n");
+    let json_file = folder.write("token.json", r#"{"id_token": "theirs"}"#);
     let format = json!({"type": "json", "subject_token_field_name": "id_token"});
     let url = tokens.url();
     for (source, impersonate) in [
@@ -180,7 +180,7 @@ fn an_external_account() {
         } else {
             "federated"
         });
-        let file = folder.file("adc.json", &file.to_string());
+        let file = folder.write("adc.json", file.to_string());
         let service = service(&kms, &[("GOOGLE_APPLICATION_CREDENTIALS", &file)]);
         assert_eq!(open(&service).unwrap(), KEY);
         let who = service.outlook().unwrap();
