@@ -62,7 +62,10 @@ impl Run {
     /// # Panics
     ///
     /// Where it did not.
-    #[must_use]
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "it is also how success is asserted"
+    )]
     pub fn ok(&self) -> &str {
         assert_eq!(self.code, 0, "{}", self.stderr);
         self.text()

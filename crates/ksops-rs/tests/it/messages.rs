@@ -6,7 +6,6 @@ use std::{
     io::{self, Cursor, Read},
     ops::Deref,
     os::unix::ffi::OsStringExt,
-    path::Path,
 };
 
 use testkit::folder;

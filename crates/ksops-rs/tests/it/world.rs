@@ -17,7 +17,6 @@ use std::{
 
 use age::secrecy::ExposeSecret;
 use sops_core::{Document, EncryptOptions, Format, metadata::Rule};
-pub use testkit::generators::LEGACY as GENERATOR;
 
 /// The kubectl that the tests use; `None`, with a line on stderr, where there
 /// is none that runs exec plugins. With CI=true that is a failure.
@@ -262,3 +261,5 @@ pub fn secret(name: &str, key: &str, value: &str) -> String {
         "apiVersion: v1\nkind: Secret\nmetadata:\n  name: {name}\nstringData:\n  {key}: {value}\n"
     )
 }
+
+pub const GENERATOR: &str = testkit::generators::LEGACY;
