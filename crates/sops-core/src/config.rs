@@ -59,6 +59,27 @@ pub use destination::{Destination, DestinationRule, VaultVersion};
 pub use path::subject;
 
 /// A `.sops.yaml` that was read.
+///
+/// ```
+/// use std::path::Path;
+/// use sops_core::{EncryptOptions, config::Config};
+///
+/// let config = Config::parse(
+///     b"creation_rules:\n\
+///       - path_regex: ^prod/\n\
+///       \x20 age: age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc\n\
+///       \x20 encrypted_regex: ^(data|stringData)$\n",
+/// )?;
+/// let rule = config.creation_rule(Path::new("prod/secret.yaml"))?.unwrap();
+/// let mut options = EncryptOptions::with_key_groups(rule.key_groups().to_vec())
+///     .with_shamir_threshold(rule.shamir_threshold());
+/// if let Some(selection) = rule.selection() {
+///     options = options.with_rule(selection.clone());
+/// }
+/// assert_eq!(options.rule.field().1, "^(data|stringData)$");
+/// assert!(config.creation_rule(Path::new("dev/secret.yaml"))?.is_none());
+/// # Ok::<(), sops_core::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     file: File,
@@ -150,6 +171,16 @@ impl Config {
     /// The first destination rule whose `path_regex` is found in the path as
     /// it was typed, or that has none; `None` where there is no such rule. One
     /// that is no regex matches nothing, as in sops (sops-config §8).
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use sops_core::config::{Config, Destination};
+    ///
+    /// let config = Config::parse(b"destination_rules:\n- s3_bucket: backup\n  s3_prefix: sops/\n")?;
+    /// let rule = config.destination_rule(Path::new("a.yaml"))?.unwrap();
+    /// assert!(matches!(rule.destination(), Some(Destination::S3 { bucket, .. }) if bucket == "backup"));
+    /// # Ok::<(), sops_core::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -47,12 +47,45 @@ impl document::sealed::Readable for Editing {}
 
 impl Document<Editing> {
     /// The documents of the file, to be changed in any way.
+    ///
+    /// ```
+    /// use sops_core::{Document, Finish, Format};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// let mut document = Document::parse(&file, Format::Yaml)?.edit(&keyring)?;
+    /// let secret = &mut document.tree_mut()[0];
+    /// secret.push("immutable", true);
+    /// let changed = document.finish(&Finish::new())?;
+    /// assert!(String::from_utf8(changed)?.contains("\nimmutable: true\nsops:\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn tree_mut(&mut self) -> &mut Tree {
         self.raw_tree_mut()
     }
 
     /// Replaces all values: by those that came back from an editor, for
     /// instance.
+    ///
+    /// ```
+    /// use sops_core::{Document, Finish, Format, Style};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// let mut document = Document::parse(&file, Format::Yaml)?.edit(&keyring)?;
+    /// let text = document.to_bytes(Format::Yaml, &Style::default())?;
+    /// // … which an editor gives back changed:
+    /// let edited = std::str::from_utf8(&text)?.replace("alice", "bob");
+    /// let edited = Document::parse_plain(edited.as_bytes(), Format::Yaml)?;
+    /// document.set_tree(edited.tree().to_vec());
+    /// let changed = document.finish(&Finish::new())?;
+    /// let differ = changed.split(|b| *b == b'\n').zip(file.split(|b| *b == b'\n'));
+    /// // The value, `lastmodified` and `mac`.
+    /// assert_eq!(differ.filter(|(a, b)| a != b).count(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_tree(&mut self, tree: Tree) {
         *self.tree_mut() = tree;
     }
@@ -99,6 +132,21 @@ impl Document<Editing> {
     /// Removes the value at a path of the first document, with its key, as
     /// `sops unset` does. Comments stay.
     ///
+    /// ```
+    /// use sops_core::{Document, ErrorKind, Finish, Format};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// let mut document = Document::parse(&file, Format::Yaml)?.edit(&keyring)?;
+    /// let user = ["stringData".into(), "user".into()];
+    /// document.unset(&user)?;
+    /// assert_eq!(document.unset(&user).unwrap_err().kind(), ErrorKind::NotFound);
+    /// let changed = document.finish(&Finish::new())?;
+    /// assert!(!String::from_utf8(changed)?.contains("user:"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::NotFound`] where no such key or place is: what sops
@@ -109,6 +157,21 @@ impl Document<Editing> {
     }
 
     /// The value at a path of the first document, to be changed.
+    ///
+    /// ```
+    /// use sops_core::{Document, Finish, Format, tree::Value};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// let mut document = Document::parse(&file, Format::Yaml)?.edit(&keyring)?;
+    /// if let Value::Mapping(data) = document.get_mut(&["stringData".into()])? {
+    ///     data.push("token", "x");
+    /// }
+    /// document.finish(&Finish::new())?;
+    /// assert!(document.get(&["stringData".into(), "token".into()]).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -181,6 +244,19 @@ impl Document<Editing> {
 
     /// Changes which values are encrypted. Of no effect for binary files.
     ///
+    /// ```
+    /// use sops_core::{Document, Finish, Format, metadata::Rule};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// let mut document = Document::parse(&file, Format::Yaml)?.edit(&keyring)?;
+    /// document.set_rule(Rule::EncryptedRegex("^password$".into()))?;
+    /// let changed = document.finish(&Finish::new())?;
+    /// assert!(String::from_utf8(changed)?.contains("    user: alice\n    password: ENC["));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Encrypt`] for a rule that would read back as another one.
@@ -201,6 +277,20 @@ impl Document<Editing> {
     /// Raises the `version` in the file to the release of sops whose files
     /// ours are like (3.13.2), as `sops edit` does; a higher one stays. `sops
     /// set`, `unset`, `rotate` and `updatekeys` leave it alone.
+    ///
+    /// ```
+    /// use sops_core::{Document, Finish, Format};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// let old = String::from_utf8(file)?.replace("version: 3.13.2", "version: 3.9.0");
+    /// let mut document = Document::parse(old.as_bytes(), Format::Yaml)?.edit(&keyring)?;
+    /// document.raise_version();
+    /// let changed = document.finish(&Finish::new())?;
+    /// assert_eq!(Document::parse(&changed, Format::Yaml)?.metadata().version, "3.13.2");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn raise_version(&mut self) {
         let metadata = &mut self.state_mut().metadata;
         metadata.version = version::raised(&metadata.version).to_owned();
@@ -208,6 +298,21 @@ impl Document<Editing> {
 
     /// Encrypts, and proves that what was written reads back. Values that did
     /// not change keep their ciphertext.
+    ///
+    /// ```
+    /// use sops_core::{Document, Finish, Format, Timestamp};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// let mut document = Document::parse(&file, Format::Yaml)?.edit(&keyring)?;
+    /// document.set(&["metadata".into(), "name".into()], "t")?;
+    /// let now = Timestamp::from_unix(1_700_000_000).ok_or("no such time")?;
+    /// let changed = document.finish(&Finish::new().at(now))?;
+    /// let metadata = Document::parse(&changed, Format::Yaml)?.metadata().clone();
+    /// assert_eq!(metadata.last_modified, now);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -235,6 +340,18 @@ impl Document<Editing> {
 impl Document<Rekeying> {
     /// Writes the file with its new recipients: nothing else in it changes.
     /// The time is that of new keys, and the format the file's own.
+    ///
+    /// ```
+    /// use sops_core::{Document, Finish, Format};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// let document = Document::parse(&file, Format::Yaml)?.rekey(&keyring)?;
+    /// // Nothing was changed.
+    /// assert_eq!(document.finish(&Finish::new())?, file);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -366,6 +366,14 @@ fn seal_bytes(
 impl DataKey {
     /// A new key of 32 bytes from the operating system's generator.
     ///
+    /// ```
+    /// use sops_core::keys::DataKey;
+    /// let key = DataKey::generate()?;
+    /// assert_eq!(key.as_bytes().len(), 32);
+    /// assert!(key != DataKey::generate()?);
+    /// # Ok::<(), sops_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Encrypt`] where the system has no randomness to give.

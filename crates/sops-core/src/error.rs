@@ -188,6 +188,22 @@ impl Error {
 
     /// The same for the eyes of more people than those who run this program:
     /// see [`Report::redacted`]. Other errors are the same for everybody.
+    ///
+    /// ```
+    /// use sops_core::{Document, Format, Keyring};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// let document = Document::parse(&file, Format::Yaml)?;
+    /// let mut other = Keyring::new();
+    /// let _ = other.add_identities("AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX");
+    /// let error = document.decrypt(&other).map(drop).unwrap_err();
+    /// // In the log of a build that others read: not whose identities are here.
+    /// assert!(format!("{:#}", error.clone()).contains("1 identity, for age1"));
+    /// assert!(!format!("{:#}", error.redacted()).contains("1 identity, for age1"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn redacted(mut self) -> Self {
         let inner = self.inner();
@@ -237,6 +253,14 @@ impl Error {
     /// Why, in words: each [`source`](std::error::Error::source) of the chain,
     /// and the [report](Self::report) without its advice, which may have
     /// several lines.
+    ///
+    /// ```
+    /// use sops_core::query::parse_value;
+    ///
+    /// let error = parse_value("{").unwrap_err();
+    /// assert_eq!(error.message(), "the value is not JSON");
+    /// assert_eq!(error.causes(), ["line 1: unexpected end of the text"]);
+    /// ```
     #[must_use]
     pub fn causes(&self) -> Vec<String> {
         let mut causes = Vec::new();
@@ -256,6 +280,20 @@ impl Error {
 
     /// For [`ErrorKind::DataKey`]: what was tried, and where keys were looked
     /// for.
+    ///
+    /// ```
+    /// use sops_core::{Document, Format, Keyring};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// let document = Document::parse(&file, Format::Yaml)?;
+    /// let error = document.decrypt(&Keyring::new()).map(drop).unwrap_err();
+    /// let report = error.report().unwrap();
+    /// assert_eq!((report.needed(), report.opened()), (1, 0));
+    /// assert!(report.places().is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn report(&self) -> Option<&Report> {
         self.0.report.as_ref()

@@ -26,6 +26,14 @@ use crate::{
 };
 
 /// A file format that sops knows.
+///
+/// ```
+/// use sops_core::Format;
+///
+/// assert_eq!(Format::from_path("prod/db.env"), Format::Dotenv);
+/// assert_eq!("yaml".parse(), Ok(Format::Yaml));
+/// assert_eq!(Format::Ini.to_string(), "ini");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum Format {

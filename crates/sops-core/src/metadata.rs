@@ -63,6 +63,15 @@ impl Metadata {
 }
 
 /// Which values are encrypted: at most one rule per file (sops-format §2.7).
+///
+/// ```
+/// use sops_core::metadata::Rule;
+///
+/// let rule = Rule::EncryptedRegex("^(data|stringData)$".into());
+/// assert_eq!(rule.field(), ("encrypted_regex", "^(data|stringData)$"));
+/// // What sops does where nobody says otherwise.
+/// assert_eq!(Rule::default().field(), ("unencrypted_suffix", "_unencrypted"));
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Rule {

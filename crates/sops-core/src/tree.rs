@@ -27,6 +27,18 @@ pub struct Comment {
 }
 
 /// An ordered mapping. Keys may repeat; comments are items too.
+///
+/// ```
+/// use sops_core::tree::{List, ListItem, Mapping, Value};
+///
+/// let mut mapping = Mapping::default();
+/// mapping.push("list", vec!["a", "b"]);
+/// if let Some(Value::List(List { items })) = mapping.get_mut("list") {
+///     items.push(ListItem::Value("c".into()));
+/// }
+/// let list = mapping.get("list").and_then(Value::as_list).unwrap();
+/// assert_eq!(list.values().filter_map(Value::as_str).collect::<String>(), "abc");
+/// ```
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Mapping {
     /// Entries and comments in file order.

@@ -35,6 +35,14 @@ impl Keyring {
     }
 
     /// [`Age::add_ssh_key`].
+    ///
+    /// ```
+    /// use sops_core::{Keyring, keys::{Flaw, Found}};
+    ///
+    /// let mut keyring = Keyring::new();
+    /// let found = keyring.add_ssh_key("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA");
+    /// assert!(matches!(found, Found::Bad { flaw: Flaw::PublicKey, .. }));
+    /// ```
     #[must_use = "it says whether the text is an SSH key"]
     pub fn add_ssh_key(&mut self, key: impl AsRef<[u8]>) -> Found {
         self.service::<Age>().add_ssh_key(key)
@@ -53,6 +61,15 @@ impl Keyring {
     }
 
     /// [`Age::add_dir`].
+    ///
+    /// ```
+    /// use sops_core::Keyring;
+    ///
+    /// let mut keyring = Keyring::new();
+    /// keyring.add_dir("examples");
+    /// let places: Vec<_> = keyring.places().iter().map(ToString::to_string).collect();
+    /// assert_eq!(places, ["examples/age.txt: 1 identity, for age1a7zz5jawu8m8…eetzuc"]);
+    /// ```
     pub fn add_dir(&mut self, path: impl AsRef<Path>) {
         self.service::<Age>().add_dir(path);
     }

@@ -31,6 +31,22 @@ impl Keyring {
     /// All of them count; one that cannot be used does not keep others from
     /// being used. `lookup` gives the value of an environment variable. The
     /// files are read now.
+    ///
+    /// ```
+    /// use sops_core::{Document, Format, Keyring, age::Callbacks};
+    ///
+    /// let identity = std::fs::read_to_string("examples/age.txt")?;
+    /// let keyring = Keyring::from_vars(
+    ///     |name| match name {
+    ///         "SOPS_AGE_KEY" => Some(identity.clone().into()),
+    ///         _ => None,
+    ///     },
+    ///     Callbacks::none(),
+    /// );
+    /// let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// assert!(keyring.can_open(&Document::parse(&file, Format::Yaml)?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_vars(lookup: impl Fn(&str) -> Option<OsString>, callbacks: Callbacks) -> Self {
         let mut keyring = Keyring::with_callbacks(callbacks);
         keyring.add_vars(lookup);

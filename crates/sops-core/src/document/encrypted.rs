@@ -62,6 +62,20 @@ impl Document<Encrypted> {
     }
 
     /// The `sops` block.
+    ///
+    /// ```
+    /// use sops_core::{Document, Format, metadata::Rule};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// let document = Document::parse(&file, Format::Yaml)?;
+    /// let metadata = document.metadata();
+    /// assert_eq!(metadata.version, "3.13.2");
+    /// assert_eq!(metadata.keys().count(), 1);
+    /// assert_eq!(metadata.rule.field(), ("encrypted_regex", "^(data|stringData)$"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
         &self.state.metadata
@@ -75,6 +89,18 @@ impl Document<Encrypted> {
 
     /// Decrypts every value and checks the MAC.
     ///
+    /// ```
+    /// use sops_core::{Document, Format};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// let document = Document::parse(&file, Format::Yaml)?.decrypt(&keyring)?;
+    /// let password = document.get(&["stringData".into(), "password".into()])?;
+    /// assert_eq!(password.as_str(), Some("hunter2"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ErrorKind`](crate::ErrorKind)`::DataKey` where no key fits, `Decrypt`
@@ -87,6 +113,20 @@ impl Document<Encrypted> {
 
     /// As [`decrypt`](Self::decrypt), with a data key that was opened
     /// elsewhere.
+    ///
+    /// ```
+    /// use sops_core::{Document, Format, keys::DataKey};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// let document = Document::parse(&file, Format::Yaml)?;
+    /// // Kept by a program that opens the same file again and again.
+    /// let kept = keyring.open(document.metadata())?.as_bytes().to_vec();
+    /// let data_key = DataKey::from_bytes(&kept).ok_or("no data key")?;
+    /// assert!(document.decrypt_with(&data_key).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -104,6 +144,16 @@ impl Document<Encrypted> {
     /// Checks that the file can be decrypted and its MAC holds, and forgets
     /// the values.
     ///
+    /// ```
+    /// use sops_core::{Document, Format};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// Document::parse(&file, Format::Yaml)?.verify(&keyring)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`decrypt`](Self::decrypt).
@@ -114,6 +164,22 @@ impl Document<Encrypted> {
     /// Decrypts every value and does not look at the MAC: values may have
     /// been removed, repeated, or moved within their list, and those in clear
     /// may be anything. For rescuing data by hand only.
+    ///
+    /// ```
+    /// use sops_core::{Document, Format, Style};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// // Somebody changed what is in clear.
+    /// let forged = String::from_utf8(file)?.replace("name: s", "name: t");
+    /// let parse = || Document::parse(forged.as_bytes(), Format::Yaml);
+    /// assert!(parse()?.decrypt(&keyring).is_err());
+    /// let rescued = parse()?.decrypt_without_mac(&keyring)?;
+    /// let text = rescued.to_bytes(Format::Yaml, &Style::default())?;
+    /// assert!(text.ends_with(b"password: hunter2\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -11,12 +11,35 @@ use crate::{
 
 impl<State: Readable> Document<State> {
     /// The documents of the file.
+    ///
+    /// ```
+    /// use sops_core::{Document, Format};
+    ///
+    /// let document = Document::parse_plain(b"a: 1\n---\nb: 2\n", Format::Yaml)?;
+    /// let [first, second] = document.tree() else { panic!("two documents") };
+    /// assert!(first.get("a").is_some() && second.get("b").is_some());
+    /// # Ok::<(), sops_core::Error>(())
+    /// ```
     pub fn tree(&self) -> &[Mapping] {
         &self.tree
     }
 
     /// What was odd about the file: of each kind the first
     /// [`WARNINGS`](crate::limits::WARNINGS) things.
+    ///
+    /// ```
+    /// use sops_core::{Document, EncryptOptions, Format, Keyring, WarningKind, keys::Recipient};
+    ///
+    /// # let mut keyring = Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// # let recipient = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";
+    /// let plain = Document::parse_plain(b"a: x\nb: ''\n", Format::Yaml)?;
+    /// let file = plain.encrypt(&EncryptOptions::new([Recipient::age(recipient)]), &keyring)?;
+    /// let document = Document::parse(&file, Format::Yaml)?.decrypt(&keyring)?;
+    /// let warnings: Vec<_> = document.warnings().iter().map(|w| (w.kind(), w.key_path())).collect();
+    /// assert_eq!(warnings, [(WarningKind::EmptyValue, "b")]);
+    /// # Ok::<(), sops_core::Error>(())
+    /// ```
     pub fn warnings(&self) -> &[Warning] {
         self.outcome.warnings.list()
     }
@@ -55,6 +78,18 @@ impl<State: Readable> Document<State> {
     /// The plaintext in this format, byte for byte what `sops decrypt` prints.
     /// Where the format has no room for it, comments are dropped, and all
     /// documents but the first.
+    ///
+    /// ```
+    /// use sops_core::{Document, Format, Style};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// let document = Document::parse(&file, Format::Yaml)?.decrypt(&keyring)?;
+    /// let json = document.to_bytes(Format::Json, &Style::default())?;
+    /// assert!(json.starts_with(b"{\n\t\"apiVersion\": \"v1\",\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -141,6 +176,19 @@ impl<State: Readable> Document<State> {
     /// `["a"]["b"][0]`: a string as it is, a mapping as a document in this
     /// format, with the further documents of the file behind it, other values
     /// alone.
+    ///
+    /// ```
+    /// use sops_core::{Document, Format, Style};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// let document = Document::parse(&file, Format::Yaml)?.decrypt(&keyring)?;
+    /// let path = r#"["stringData"]["user"]"#;
+    /// let user = document.extract(path, Format::Yaml, &Style::default())?;
+    /// assert_eq!(*user, b"alice");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -75,6 +75,21 @@ impl<State: Keyed> Document<State> {
     /// With several groups all recipients need a new share: only those of a
     /// group know its own.
     ///
+    /// ```
+    /// use sops_core::{Document, Finish, Format, keys::Recipient};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// let mut document = Document::parse(&file, Format::Yaml)?.rekey(&keyring)?;
+    /// let bob = Recipient::age("age1ja7ptl5qugufr9nahd6tj32yxjffeaqwydt5jk3ssqxc2rl97gjqcg3qun");
+    /// assert!(document.add_recipient(0, bob.clone())?);
+    /// document.wrap(&keyring)?;
+    /// let for_both = document.finish(&Finish::new())?;
+    /// assert!(Document::parse(&for_both, Format::Yaml)?.recipients().any(|r| *r == bob));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Encrypt`](crate::ErrorKind::Encrypt) where there is no such group.
@@ -87,6 +102,24 @@ impl<State: Keyed> Document<State> {
     /// spelling of the same key: lower case, `0x`, `!`, the key id of 16 digits
     /// for the fingerprint that ends with it. Returns how many there were. A
     /// group that is left empty is an error when the document is finished.
+    ///
+    /// ```
+    /// use sops_core::{Document, Finish, Format, keys::Recipient};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// let mut document = Document::parse(&file, Format::Yaml)?.edit(&keyring)?;
+    /// document.add_recipient(0, Recipient::age("age1ja7ptl5qugufr9nahd6tj32yxjffeaqwydt5jk3ssqxc2rl97gjqcg3qun"))?;
+    /// let alice = Recipient::age("age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc");
+    /// assert_eq!(document.remove_recipient(&alice), 1);
+    /// // Who leaves knows the old data key.
+    /// document.rotate()?;
+    /// document.wrap(&keyring)?;
+    /// let changed = document.finish(&Finish::new())?;
+    /// assert!(!keyring.can_open(&Document::parse(&changed, Format::Yaml)?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn remove_recipient(&mut self, recipient: &Recipient) -> usize {
         self.state_mut().recipients_mut().remove(recipient)
     }
@@ -99,6 +132,23 @@ impl<State: Keyed> Document<State> {
     ///
     /// As in `sops updatekeys`, a threshold that is above the number of groups
     /// becomes that number.
+    ///
+    /// ```
+    /// use sops_core::{Document, Finish, Format, keys::Recipient};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// let mut document = Document::parse(&file, Format::Yaml)?.rekey(&keyring)?;
+    /// let alice = Recipient::age("age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc");
+    /// let bob = Recipient::age("age1ja7ptl5qugufr9nahd6tj32yxjffeaqwydt5jk3ssqxc2rl97gjqcg3qun");
+    /// document.set_key_groups(vec![vec![alice], vec![bob]]);
+    /// document.set_shamir_threshold(2);
+    /// document.wrap(&keyring)?;
+    /// let for_both_together = document.finish(&Finish::new())?;
+    /// assert!(!keyring.can_open(&Document::parse(&for_both_together, Format::Yaml)?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_key_groups(&mut self, groups: Vec<Vec<Recipient>>) {
         self.state_mut().recipients_mut().set(groups);
     }
@@ -112,6 +162,21 @@ impl<State: Keyed> Document<State> {
     /// Wraps the data key anew for every recipient, as of now: `created_at` is
     /// that of the document's end. `sops updatekeys` always does; here, who
     /// stays keeps what there is unless this is called.
+    ///
+    /// ```
+    /// use sops_core::{Document, Finish, Format};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// let mut document = Document::parse(&file, Format::Yaml)?.rekey(&keyring)?;
+    /// assert!(document.wanted()?.is_empty());
+    /// document.renew_recipients();
+    /// assert_eq!(document.wanted()?.len(), 1);
+    /// document.wrap(&keyring)?;
+    /// assert_ne!(document.finish(&Finish::new())?, file);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn renew_recipients(&mut self) {
         self.state_mut().recipients_mut().renew();
     }
@@ -120,6 +185,24 @@ impl<State: Keyed> Document<State> {
     /// for them, for programs that ask servers in their own way and await the
     /// answers: [`supply`](Self::supply) takes them.
     /// [`wrap`](Self::wrap) does it all.
+    ///
+    /// ```
+    /// use sops_core::{Document, Finish, Format, keys::Recipient};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// let mut document = Document::parse(&file, Format::Yaml)?.rekey(&keyring)?;
+    /// document.add_recipient(0, Recipient::age("age1ja7ptl5qugufr9nahd6tj32yxjffeaqwydt5jk3ssqxc2rl97gjqcg3qun"))?;
+    /// for wanted in document.wanted()? {
+    ///     // … or `client.encrypt(&wanted.recipient, &wanted.secret).await`
+    ///     let key = keyring.wrap(&wanted.recipient, &wanted.secret)?;
+    ///     document.supply(wanted.position, key)?;
+    /// }
+    /// let changed = document.finish(&Finish::new())?;
+    /// assert_eq!(Document::parse(&changed, Format::Yaml)?.recipients().count(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -43,6 +43,19 @@ impl Document<Encrypted> {
     /// As [`edit`](Self::edit), with a data key that was opened elsewhere: by
     /// the steps of an [`Opening`](crate::Opening), for instance.
     ///
+    /// ```
+    /// use sops_core::{Document, Format};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// let document = Document::parse(&file, Format::Yaml)?;
+    /// let data_key = keyring.open(document.metadata())?;
+    /// let document = document.edit_with(data_key)?;
+    /// assert!(document.get(&["stringData".into(), "password".into()]).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`decrypt`](Document::decrypt); a wrong key is `Decrypt` or `Mac`.
@@ -103,6 +116,18 @@ impl Document<Encrypted> {
     }
 
     /// As [`rekey`](Self::rekey), with a data key that was opened elsewhere.
+    ///
+    /// ```
+    /// use sops_core::{Document, Format};
+    ///
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// # let mut keyring = sops_core::Keyring::new();
+    /// # let _ = keyring.add_file("examples/age.txt");
+    /// let document = Document::parse(&file, Format::Yaml)?;
+    /// let data_key = keyring.open(document.metadata())?;
+    /// assert_eq!(document.rekey_with(data_key)?.key_groups().len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     ///

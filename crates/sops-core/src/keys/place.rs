@@ -11,6 +11,17 @@ use super::Flaw;
 use crate::shown::printable;
 
 /// A place where identities were looked for.
+///
+/// ```
+/// use sops_core::keys::{Found, Location, Place};
+///
+/// // What a service found where its keys might be.
+/// let error = std::fs::read("/nonexistent/token").unwrap_err();
+/// let path = std::path::Path::new("/nonexistent/token");
+/// let location = Location::File { variable: Some("MY_TOKEN_FILE".into()), path: path.display().to_string() };
+/// let place = Place::new(location, Found::from_io(&error, path));
+/// assert_eq!(place.to_string(), "MY_TOKEN_FILE (/nonexistent/token): not found");
+/// ```
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Place {

@@ -116,6 +116,20 @@ impl Recipient {
     /// An AWS KMS key by its ARN, without role, context and profile:
     /// [`with_role`](Self::with_role), [`with_context`](Self::with_context)
     /// and [`with_profile`](Self::with_profile) add them.
+    ///
+    /// ```
+    /// use sops_core::keys::{KeyKind, Recipient};
+    ///
+    /// let recipient = Recipient::aws_kms("arn:aws:kms:eu-west-1:111122223333:key/a")
+    ///     .with_role("arn:aws:iam::111122223333:role/sops")
+    ///     .with_profile("prod");
+    /// let text = recipient.to_string();
+    /// assert_eq!(
+    ///     text,
+    ///     "arn:aws:kms:eu-west-1:111122223333:key/a+arn:aws:iam::111122223333:role/sops||prod"
+    /// );
+    /// assert_eq!(recipient.kind(), KeyKind::AwsKms);
+    /// ```
     pub fn aws_kms(arn: impl Into<String>) -> Self {
         Recipient::AwsKms {
             arn: arn.into(),
@@ -197,6 +211,15 @@ impl Recipient {
     /// Reads one recipient of this kind as flags and `.sops.yaml` name it
     /// (sops-master-keys §2 to §7, sops-config §5). As in sops, an ARN, a
     /// resource id and a fingerprint are judged by whoever uses them.
+    ///
+    /// ```
+    /// use sops_core::keys::{KeyKind, Recipient};
+    ///
+    /// let recipient = Recipient::parse(KeyKind::Vault, "https://vault:8200/v1/transit/keys/dev")?;
+    /// assert_eq!(recipient, Recipient::vault("https://vault:8200", "transit", "dev"));
+    /// assert!(Recipient::parse(KeyKind::Age, "dev").is_err());
+    /// # Ok::<(), sops_core::keys::InvalidRecipient>(())
+    /// ```
     ///
     /// # Errors
     ///

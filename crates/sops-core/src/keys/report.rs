@@ -14,6 +14,21 @@ use crate::shown::{printable, shorten};
 /// Holds public keys, names and paths; never a private key, nor any part of a
 /// line that is none. As text it has several lines, the last of which is
 /// `help: ` and [`Report::advice`].
+///
+/// ```
+/// use sops_core::{Document, Format, Keyring};
+///
+/// # let file = std::fs::read("examples/secret.enc.yaml")?;
+/// let document = Document::parse(&file, Format::Yaml)?;
+/// let report = Keyring::new().report(document.metadata());
+/// assert_eq!(report.summary(), "no identity at hand opens the data key");
+/// assert_eq!(report.advice(), "give the private key of age1a7zz5jawu8m8…eetzuc");
+/// assert_eq!(
+///     serde_json::to_value(&report)?["groups"][0]["recipients"][0]["result"],
+///     "no-match"
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     summary: String,

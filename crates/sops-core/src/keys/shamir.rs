@@ -76,6 +76,15 @@ pub fn split(
 /// Gives back the secret: what the polynomials through all the shares are at
 /// x = 0. Shares too few for the threshold give another value, not an error.
 ///
+/// ```
+/// use sops_core::keys::shamir::{ShamirError, combine, split};
+///
+/// let shares = split(b"a secret", 2, 2)?;
+/// assert_eq!(*combine(&shares)?, b"a secret");
+/// assert_eq!(combine(&shares[..1]).unwrap_err(), ShamirError::TooFew);
+/// # Ok::<(), ShamirError>(())
+/// ```
+///
 /// # Errors
 ///
 /// [`ShamirError::TooFew`], [`ShamirError::Length`], [`ShamirError::Number`].

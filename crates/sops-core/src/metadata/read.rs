@@ -17,6 +17,18 @@ use crate::{
 impl Metadata {
     /// Reads the `sops` block. Fields that nobody knows are ignored.
     ///
+    /// ```
+    /// use sops_core::{metadata::Metadata, tree::Mapping};
+    ///
+    /// let mut block = Mapping::default();
+    /// block.push("lastmodified", "2026-01-01T00:00:00Z");
+    /// block.push("mac", "ENC[…]");
+    /// block.push("version", "3.13.2");
+    /// let metadata = Metadata::from_mapping(&block)?;
+    /// assert_eq!(Metadata::from_mapping(&metadata.to_mapping(true))?, metadata);
+    /// # Ok::<(), sops_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Metadata`] where a field has the wrong type, two rules

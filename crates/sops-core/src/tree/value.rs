@@ -6,6 +6,17 @@ use super::{List, Mapping, Text};
 use crate::Timestamp;
 
 /// One value. `Debug` prints the shape, never what is in it.
+///
+/// ```
+/// use sops_core::tree::Value;
+///
+/// let values = [Value::from("x"), Value::from(1), Value::from(true), Value::Null];
+/// assert_eq!(values[0].as_str(), Some("x"));
+/// assert_eq!(values[1].as_i64(), Some(1));
+/// assert_eq!(values[2].as_bool(), Some(true));
+/// assert!(values[3].is_null());
+/// assert_eq!(format!("{values:?}"), "[String(1 bytes), Int, Bool, Null]");
+/// ```
 #[derive(Clone, PartialEq)]
 pub enum Value {
     /// Null: never encrypted, never hashed.
