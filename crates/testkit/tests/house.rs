@@ -163,3 +163,74 @@ fn each_promise_has_its_tests() {
         assert!(known || !section.contains("*Promised"), "{title}");
     }
 }
+
+/// The names in backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// The rows of the tables below a heading: first column, and the rest.
+fn rows<'t>(text: &'t str, heading: &str) -> Vec<(&'t str, &'t str)> {
+    let is_heading = |line: &&str| line.starts_with("## ") || line.starts_with("### ");
+    let mut lines = text.lines().skip_while(|line| !line.starts_with(heading));
+    lines.next();
+    lines
+        .take_while(|line| !is_heading(line))
+        .filter_map(|line| line.strip_prefix("| ")?.split_once(" | "))
+        .collect()
+}
+
+/// Every crate has a table in DESIGN, with all of its rooms and no others.
+#[test]
+fn design_names_every_room() {
+    let top = repository();
+    let design = fs::read_to_string(top.join("docs/DESIGN.md")).expect("the design");
+    let (mut count, mut wrong) = (0, Vec::new());
+    for folder in folders(&top.join("crates")) {
+        let krate = folder.file_name().expect("a name").to_string_lossy();
+        let src = folder.join("src");
+        let top_file = fs::read_to_string(src.join("lib.rs")).expect("a library");
+        let rooms: BTreeSet<String> = modules(&src)
+            .into_keys()
+            .filter_map(|path| <[String; 1]>::try_from(path).ok())
+            .map(|[room]| room)
+            .filter(|room| !top_file.contains(&format!("#[cfg(test)]\nmod {room};")))
+            .filter(|room| room != "main")
+            .collect();
+        let rows = rows(&design, &format!("### crates/{krate}"));
+        let names = rows.iter().flat_map(|(names, _)| quoted(names));
+        let named: BTreeSet<String> = names
+            .map(|name| {
+                name.trim_end_matches(".rs")
+                    .trim_end_matches('/')
+                    .to_owned()
+            })
+            .collect();
+        count += named.len();
+        for room in rooms.difference(&named) {
+            wrong.push(format!("{krate}: {room} is not in the table"));
+        }
+        for room in named.difference(&rooms) {
+            wrong.push(format!("{krate}: there is no {room}"));
+        }
+        for inner in rows.iter().flat_map(|(_, text)| quoted(text)) {
+            let room = inner.split_once('/').map(|(room, _)| room);
+            let is_there = src.join(format!("{inner}.rs")).is_file() || src.join(inner).is_dir();
+            if room.is_some_and(|room| rooms.contains(room)) && !is_there {
+                wrong.push(format!("{krate}: there is no {inner}"));
+            }
+        }
+    }
+    let is_path = |name: &&str| {
+        ["crates/", "docs/", "plugin/", "fuzz/", "benches/"]
+            .iter()
+            .any(|start| name.starts_with(start))
+    };
+    for path in quoted(&design).filter(is_path) {
+        if !top.join(path).exists() {
+            wrong.push(format!("there is no {path}"));
+        }
+    }
+    assert!(count > 100, "only {count} rooms were found");
+    assert!(wrong.is_empty(), "docs/DESIGN.md:\n{}", wrong.join("\n"));
+}
