@@ -259,7 +259,7 @@ impl Error {
     ///
     /// let error = parse_value("{").unwrap_err();
     /// assert_eq!(error.message(), "the value is not JSON");
-    /// assert_eq!(error.causes(), ["line 1: unexpected end of the text"]);
+    /// assert_eq!(error.causes(), ["line 1: a key in double quotes is missing"]);
     /// ```
     #[must_use]
     pub fn causes(&self) -> Vec<String> {

@@ -18,15 +18,14 @@ impl Metadata {
     /// Reads the `sops` block. Fields that nobody knows are ignored.
     ///
     /// ```
-    /// use sops_core::{metadata::Metadata, tree::Mapping};
+    /// use sops_core::{Document, Format, metadata::Metadata};
     ///
-    /// let mut block = Mapping::default();
-    /// block.push("lastmodified", "2026-01-01T00:00:00Z");
-    /// block.push("mac", "ENC[…]");
-    /// block.push("version", "3.13.2");
-    /// let metadata = Metadata::from_mapping(&block)?;
-    /// assert_eq!(Metadata::from_mapping(&metadata.to_mapping(true))?, metadata);
-    /// # Ok::<(), sops_core::Error>(())
+    /// # let file = std::fs::read("examples/secret.enc.yaml")?;
+    /// let document = Document::parse(&file, Format::Yaml)?;
+    /// let block = document.metadata().to_mapping(true);
+    /// assert!(block.get("lastmodified").is_some());
+    /// assert_eq!(Metadata::from_mapping(&block)?, *document.metadata());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
