@@ -3,6 +3,7 @@
 mod commands;
 mod identities;
 mod passphrases;
+mod places;
 mod report;
 mod sources;
 
@@ -219,10 +220,8 @@ fn corpus() {
     assert_eq!(counts, (10, 3));
 }
 
-#[test]
-fn entries_that_are_damaged() {
-    let mut ring = Keyring::new();
-    let _ = ring.add_file(key_path("age-a.txt"));
+/// Wrapped keys that are damaged, each with the name of the damage.
+fn damaged_entries() -> [(String, &'static str); 11] {
     let good = wrap(&KEY, A).unwrap();
     let binary = unwrap::dearmor(&good).unwrap();
     let armor = |bytes: &[u8]| {
@@ -247,7 +246,7 @@ fn entries_that_are_damaged() {
     ]
     .concat();
     let later = [b"age-encryption.org/v9", &binary[21..]].concat();
-    for (enc, expected) in [
+    [
         (String::new(), "missing"),
         ("x".repeat(100_000), "too-large"),
         ("hello".into(), "armor"),
@@ -259,7 +258,14 @@ fn entries_that_are_damaged() {
         (change(binary.len() - 1), "payload"),
         (wrap(b"no data key", A).unwrap(), "length"),
         (wrap(&[0; 100], A).unwrap(), "length"),
-    ] {
+    ]
+}
+
+#[test]
+fn entries_that_are_damaged() {
+    let mut ring = Keyring::new();
+    let _ = ring.add_file(key_path("age-a.txt"));
+    for (enc, expected) in damaged_entries() {
         let key = age(A, enc.clone());
         let report = ring.report(&groups(vec![vec![key.clone()]], 0));
         let outcome = &report.groups()[0].recipients[0].outcome;

@@ -8,6 +8,7 @@ mod encrypt;
 mod flat;
 mod hostile;
 mod key_service;
+mod messages;
 mod properties;
 mod repeated_keys;
 mod roundtrip;
