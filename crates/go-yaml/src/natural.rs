@@ -72,6 +72,13 @@ fn number(text: &str, inside: bool) -> (i64, usize) {
 /// The relation is not transitive, so the result is an order in which every
 /// two *neighbours* are right. The same keys give the same order whatever
 /// theirs was before.
+///
+/// ```
+/// use go_yaml::natural::natural_sort_by;
+/// let mut names = vec!["a10", "b", "a9"];
+/// natural_sort_by(&mut names, |name| name);
+/// assert_eq!(names, ["a9", "a10", "b"]);
+/// ```
 pub fn natural_sort_by<T>(items: &mut Vec<T>, key: impl Fn(&T) -> &str) {
     items.sort_by(|a, b| key(a).cmp(key(b)));
     *items = merge_sort(std::mem::take(items), &key);

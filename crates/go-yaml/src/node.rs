@@ -270,6 +270,22 @@ impl<'a> Document<'a> {
 
     /// The node of that name, to change it.
     ///
+    /// ```
+    /// use go_yaml::{Kind, Limits, emit::{Emitter, Profile}, parse};
+    ///
+    /// let mut document = parse("a: b # c\n", &Limits::default())?.remove(0);
+    /// for id in document.ids() {
+    ///     let node = document.node_mut(id);
+    ///     if let Kind::Scalar { value, .. } = &mut node.kind && value == "b" {
+    ///         *value = "x".into();
+    ///     }
+    /// }
+    /// let mut yaml = Emitter::new(String::new(), Profile::v3(2));
+    /// yaml.document(&document)?;
+    /// assert_eq!(yaml.into_inner(), "a: x # c\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Panics
     ///
     /// As for [`node`](Self::node).

@@ -36,6 +36,13 @@ enum Rule {
 
 /// As go-yaml writes it (sops-yaml-emitter §5): an exponent below 1e-4 and
 /// from 1e6 on, `.nan`, `.inf`, `-.inf`.
+///
+/// ```
+/// use go_yaml::number;
+/// let all = |value| [number::yaml(value), number::positional(value), number::general(value)].map(|text| text.to_string());
+/// assert_eq!(all(1e6), ["1e+06", "1000000", "1e+06"]);
+/// assert_eq!(all(f64::INFINITY), [".inf", "+Inf", "+Inf"]);
+/// ```
 #[must_use]
 pub fn yaml(value: f64) -> FloatText {
     FloatText {

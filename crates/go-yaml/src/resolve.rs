@@ -65,6 +65,13 @@ pub fn resolve(text: &str) -> Resolved {
 /// What a plain scalar without a tag means to go-yaml v2, which reads
 /// Kubernetes manifests (sigs.k8s.io/yaml): the words of YAML 1.1 are
 /// booleans, and moments stay text.
+///
+/// ```
+/// use go_yaml::resolve::{Resolved, resolve, resolve_v2};
+/// assert_eq!(resolve("yes"), Resolved::Str);
+/// assert_eq!(resolve_v2("yes"), Resolved::Bool(true));
+/// assert_eq!(resolve_v2("2001-12-14"), Resolved::Str);
+/// ```
 #[must_use]
 pub fn resolve_v2(text: &str) -> Resolved {
     if let Some(word) = yaml11_boolean(text) {
@@ -89,6 +96,11 @@ pub fn yaml11_boolean(text: &str) -> Option<bool> {
 
 /// Whether a text is a base-60 number of YAML 1.1 (`1:30`, `12:30:45.6`).
 /// go-yaml reads them as text but quotes them when it writes.
+///
+/// ```
+/// use go_yaml::resolve::is_base60;
+/// assert!(is_base60("12:30:45.6") && !is_base60("12:60"));
+/// ```
 #[must_use]
 pub fn is_base60(text: &str) -> bool {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);

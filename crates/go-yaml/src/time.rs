@@ -64,6 +64,14 @@ impl Timestamp {
     /// A moment as Go's `time.Parse(time.RFC3339, text)` reads it. Like Go it
     /// lets an hour of one digit and a comma before the decimals pass, and
     /// drops decimals beyond the ninth.
+    ///
+    /// ```
+    /// use go_yaml::Timestamp;
+    /// let time = Timestamp::parse_rfc3339("2001-12-14T21:59:43,1-05:00").unwrap();
+    /// assert_eq!(time.to_rfc3339_nano(), "2001-12-14T21:59:43.1-05:00");
+    /// assert_eq!(time.to_rfc3339_seconds(), "2001-12-14T21:59:43-05:00");
+    /// assert!(Timestamp::parse_rfc3339("2001-12-14").is_none());
+    /// ```
     #[must_use]
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         let mut input = Input(text.as_bytes());
@@ -77,6 +85,13 @@ impl Timestamp {
 
     /// The moment that lies so many seconds after 1970-01-01T00:00:00Z, in
     /// UTC; `None` outside the years 0 to 9999.
+    ///
+    /// ```
+    /// use go_yaml::Timestamp;
+    /// let time = Timestamp::from_unix(1_700_000_000).unwrap();
+    /// assert_eq!(time.to_string(), "2023-11-14T22:13:20Z");
+    /// assert_eq!(time.unix_seconds(), 1_700_000_000);
+    /// ```
     #[must_use]
     pub fn from_unix(seconds: i64) -> Option<Self> {
         let (days, second_of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));

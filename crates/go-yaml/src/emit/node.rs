@@ -16,6 +16,18 @@ impl<W: fmt::Write> Emitter<W> {
     /// A parsed document with its comments, styles, tags and anchors. An
     /// empty document is `null`.
     ///
+    /// ```
+    /// use go_yaml::{Limits, emit::{Emitter, Profile}, parse};
+    ///
+    /// let text = "# c\na: [1, 'two'] # d\n---\nb: |-\n  x\n";
+    /// let mut yaml = Emitter::new(String::new(), Profile::kyaml());
+    /// for document in &parse(text, &Limits::default())? {
+    ///     yaml.document(document)?;
+    /// }
+    /// assert_eq!(yaml.into_inner(), text);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As for [`node`](Self::node).

@@ -33,6 +33,27 @@ impl Profile {
     /// go-yaml v3 as it stands: nothing is folded, sequences are indented. As
     /// for its `SetIndent`, an indentation of 0 columns means 4, and one that
     /// go-yaml cannot do means 2.
+    ///
+    /// ```
+    /// use go_yaml::{Comments, emit::{Emitter, Profile, Start}};
+    ///
+    /// let write = |profile| {
+    ///     let mut yaml = Emitter::new(String::new(), profile);
+    ///     yaml.document_start("")?;
+    ///     yaml.mapping_start(Start::default())?;
+    ///     yaml.string("a", Comments::NONE)?;
+    ///     yaml.sequence_start(Start::default())?;
+    ///     yaml.string("b", Comments::NONE)?;
+    ///     yaml.sequence_end(Comments::NONE)?;
+    ///     yaml.mapping_end(Comments::NONE)?;
+    ///     yaml.document_end("")?;
+    ///     Ok::<_, std::fmt::Error>(yaml.into_inner())
+    /// };
+    /// assert_eq!(write(Profile::v3(4))?, "a:\n    - b\n");
+    /// assert_eq!(write(Profile::v2())?, "a:\n- b\n");
+    /// assert_eq!(write(Profile::kyaml())?, "a:\n- b\n");
+    /// # Ok::<(), std::fmt::Error>(())
+    /// ```
     #[must_use]
     pub fn v3(indent: usize) -> Self {
         Profile {
