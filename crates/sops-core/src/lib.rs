@@ -186,9 +186,11 @@
 //!
 //! Nothing here reads the environment, runs a program or asks a person for a
 //! passphrase unless it is told to: the last two by [`age::Callbacks`]. There
-//! is no network in it at all. So the keys are age keys (X25519, post-quantum
-//! hybrid, SSH, and any of them behind a passphrase); a file that only a cloud
-//! service, Vault or PGP can open is refused by name.
+//! is no network in it at all. Of itself it knows age keys (X25519, post-quantum
+//! hybrid, SSH, and any of them behind a passphrase); other kinds are opened by
+//! a [`KeyService`](keys::KeyService) that is added to the keyring, as the crates
+//! `sops-pgp` and `sops-kms` have them. A file of kinds that are not there is
+//! refused by name.
 //!
 //! # Secrets
 //!

@@ -57,6 +57,11 @@ use sops_core::keys::KeyKind;
 #[cfg(feature = "vault")]
 pub use vault::{Vault, VaultKv, VaultPut};
 
+/// The example of README.md.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeDoctests;
+
 /// Adds every service whose feature is on. They read nothing and open no
 /// socket before a key of their kind is asked for.
 ///
@@ -91,6 +96,17 @@ pub fn kinds() -> impl Iterator<Item = KeyKind> {
 
 /// Whose credentials a key of this kind would be asked for with, as far as
 /// variables and files say: nobody is asked. `None` where its feature is off.
+///
+/// ```
+/// use sops_core::keys::KeyKind;
+/// use sops_kms::{Environment, Policy, outlook};
+///
+/// let nothing = Environment::new(|_| None, Policy::default().asking_nobody());
+/// for kind in sops_kms::kinds() {
+///     assert!(outlook(kind, &nothing).is_some());
+/// }
+/// assert!(outlook(KeyKind::Pgp, &nothing).is_none());
+/// ```
 pub fn outlook(
     kind: KeyKind,
     env: &Environment,

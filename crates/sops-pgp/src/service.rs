@@ -104,6 +104,14 @@ impl Pgp {
     }
 
     /// Adds keys, armored or not. Says what was found.
+    ///
+    /// ```
+    /// use sops_pgp::Pgp;
+    ///
+    /// let mut pgp = Pgp::default();
+    /// let found = pgp.add_keys(b"no key at all");
+    /// assert!(found.to_string().starts_with("not used: "), "{found}");
+    /// ```
     #[must_use = "it says whether the bytes hold a private key"]
     pub fn add_keys(&mut self, keys: impl AsRef<[u8]>) -> Found {
         let passphrase = Arc::clone(&self.passphrase);
