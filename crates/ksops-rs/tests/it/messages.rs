@@ -219,7 +219,7 @@ fn a_file_was_changed() {
     error: g.yaml: line 1: files[0]: "value.yaml": stringData.password: the ciphertext does not match its authentication tag
     the file was changed after it was encrypted: restore it from version control, and make changes with `sops edit`
     "#);
-    folder.write("mac.yaml", &text.replace("kind: Secret", "kind: ConfigMap"));
+    folder.write("mac.yaml", text.replace("kind: Secret", "kind: ConfigMap"));
     assert_snapshot!(folder.fail("files: [mac.yaml]\n"), @r#"
     error: g.yaml: line 1: files[0]: "mac.yaml": the MAC does not match the values
     the file was changed after it was encrypted: restore it from version control, and make changes with `sops edit`
@@ -479,7 +479,7 @@ fn decrypting_by_hand_fails() {
     let version = folder.path().join("secret.enc.yaml");
     let text = fs::read_to_string(version).unwrap();
     let line = text.lines().find(|line| line.contains("version:")).unwrap();
-    folder.write("v.yaml", &text.replace(line, "    version: \"three\""));
+    folder.write("v.yaml", text.replace(line, "    version: \"three\""));
     assert_snapshot!(folder.decrypt(1, &["v.yaml"]), @r#"
     error: "v.yaml": the sops version in the metadata is not of the form 1.2.3
     restore the line `version: …` of the `sops` block; as a kustomize plugin, ksops-rs reads the file without it

@@ -97,7 +97,7 @@ fn a_project_is_looked_up_once() {
         "[global]\nak = x\n[basic]\nak = AccessKey\nsk = SecretKey\niam_endpoint = {}\n",
         iam.url()
     );
-    folder.write(".huaweicloud/credentials", &text);
+    folder.write(".huaweicloud/credentials", text);
     let home = folder.path().display().to_string();
     let service = service(&fake, &[("HOME", &home)]);
     for _ in 0..3 {
