@@ -130,7 +130,10 @@ fn repair(Place { location, found }: &Place, ssh: bool, environment: bool) -> Op
         }
         _ => true,
     };
-    let place = location.to_string();
+    let place = match location {
+        Location::Given => "what the program gives".into(),
+        _ => location.to_string(),
+    };
     Some(match found {
         Found::Bad { line, flaw } => {
             let line = line.map_or(String::new(), |line| format!("line {line} of "));

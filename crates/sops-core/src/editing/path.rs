@@ -13,6 +13,11 @@ fn error(kind: ErrorKind, way: &[Step], message: &str) -> Error {
     Error::new(kind, message).at_key(shown(way)).advise(LOOK)
 }
 
+fn is_comment(way: &[Step]) -> Error {
+    error(ErrorKind::Path, way, "this is a comment")
+        .advise("comments in a list have a number of their own: take that of the value")
+}
+
 fn check(path: &[Step]) -> Result<()> {
     if path.is_empty() {
         return Err(Error::new(ErrorKind::Path, "the path is empty")
@@ -62,8 +67,7 @@ fn set_in_list(list: &mut List, path: &[Step], depth: usize, value: Value) -> Re
     };
     match list.items.get_mut(*index) {
         Some(ListItem::Value(found)) => set_value(found, path, depth + 1, value),
-        Some(ListItem::Comment(_)) => Err(error(ErrorKind::Path, way, "this is a comment")
-            .advise("comments in a list have a number of their own: take that of the value")),
+        Some(ListItem::Comment(_)) => Err(is_comment(way)),
         // However far behind the end.
         None => {
             list.items.push(ListItem::Value(around(rest, value)));
@@ -132,7 +136,7 @@ pub(super) fn unset(document: &mut Mapping, path: &[Step]) -> Result<()> {
                 list.items.remove(*index);
                 Ok(())
             }
-            Some(ListItem::Comment(_)) => does_not_fit("this is a comment"),
+            Some(ListItem::Comment(_)) => Err(is_comment(path)),
             None => not_found(TOO_SHORT),
         },
         (Value::List(_), Step::Key(_)) => does_not_fit("a key, but a list stands there"),
@@ -166,7 +170,7 @@ pub(super) fn find<'a>(document: &'a mut Mapping, path: &[Step]) -> Result<&'a m
             },
             (Value::List(list), Step::Index(index)) => match list.items.get_mut(*index) {
                 Some(ListItem::Value(value)) => value,
-                Some(ListItem::Comment(_)) => return fail(ErrorKind::Path, "this is a comment"),
+                Some(ListItem::Comment(_)) => return Err(is_comment(&path[..=at])),
                 None => return fail(ErrorKind::NotFound, TOO_SHORT),
             },
             (Value::Mapping(_), Step::Index(_)) => {

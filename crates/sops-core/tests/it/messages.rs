@@ -91,7 +91,6 @@ fn texts_that_are_not_of_their_format() {
                 "{\"a\": \"\\x\"}",
                 "{\"a\": \"\\u12\"}",
                 "{\"a\": 1 2}",
-                "{} x",
             ],
         ),
         (Format::Dotenv, &["a"]),
@@ -185,14 +184,12 @@ fn data_that_cannot_be_encrypted() {
         ("two documents", "a: 1\n---\nb: 2\n", Format::Json),
         ("a key of sops", "sops: 1\n", Format::Yaml),
         ("a name with blanks", "' a ': {' b ': x}\n", Format::Ini),
-        (
-            "a value in clear",
-            "a_unencrypted: \"x\\ny=1\"\n",
-            Format::Dotenv,
-        ),
     ] {
-        let document = Document::parse_plain(text.as_bytes(), Format::Yaml).unwrap();
-        said.of(what, encrypt(&document, format, Rule::default()));
+        let document = Document::parse_plain(text.as_bytes(), Format::Yaml);
+        said.of(
+            what,
+            document.and_then(|document| encrypt(&document, format, Rule::default())),
+        );
     }
     let document = Document::parse_plain(b"a: x\n", Format::Yaml).unwrap();
     for rule in [
@@ -221,9 +218,9 @@ fn data_that_cannot_be_encrypted() {
 #[test]
 fn files_that_were_changed() {
     let mut said = Said::default();
-    let file = encrypted("a: x\nn: 1\nclear_unencrypted: y\n", Format::Yaml);
+    let file = encrypted("a: x\nm: 1\nclear_unencrypted: why\n", Format::Yaml);
     let line = |start: &str| file.lines().find(|line| line.starts_with(start)).unwrap();
-    let (a, n) = (line("a: "), line("n: "));
+    let (a, m) = (line("a: "), line("m: "));
     let part = |start: &str, end: char| {
         let (_, rest) = a.split_once(start).unwrap();
         format!("{start}{}", rest.split(end).next().unwrap())
@@ -234,17 +231,17 @@ fn files_that_were_changed() {
         ("a value in clear", a, "a: x"),
         ("another type of value", a, "a: 1"),
         ("something behind it", a, &format!("{a} x")),
-        ("another place", a, &format!("a: {}", &n[3..])),
+        ("another place", a, &format!("a: {}", &m[3..])),
         ("no base64", &*iv, "iv:?"),
         ("a long nonce", &*iv, &format!("iv:{}", "AAAA".repeat(50))),
         ("no tag", &*tag, "tag:AAAA"),
-        ("an unknown type", "type:str]\nn", "type:moon]\nn"),
-        ("type bytes", "type:str]\nn", "type:bytes]\nn"),
-        ("another type", "type:str]\nn", "type:int]\nn"),
+        ("an unknown type", "type:str]\nm", "type:moon]\nm"),
+        ("type bytes", "type:str]\nm", "type:bytes]\nm"),
+        ("another type", "type:str]\nm", "type:int]\nm"),
         (
             "a value that is not encrypted",
-            "clear_unencrypted: y",
-            "clear_unencrypted: z",
+            "clear_unencrypted: why",
+            "clear_unencrypted: not",
         ),
         ("no MAC", mac, "    mac: ''"),
         ("a MAC that is none", mac, "    mac: x"),
@@ -360,10 +357,8 @@ fn changes_that_cannot_be_made() {
     let key = || WrappedKey::new(Recipient::age("age1b"), "x");
     said.of("a key of another kind", two.supply(position, key()));
     said.of("a key that is missing", two.finish(&Finish::new()));
-    let nowhere = sops_core::metadata::Position {
-        group: 7,
-        ..position
-    };
+    let mut nowhere = position;
+    nowhere.group = 7;
     said.of("a key for nobody", two.supply(nowhere, key()));
     let mut empty = open();
     empty.set_tree(Vec::new());

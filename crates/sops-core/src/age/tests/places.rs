@@ -81,6 +81,13 @@ fn every_place() {
     let hint = |hint| Found::NotFound { hint };
     let said = [
         said(Location::Given, Found::Empty),
+        said(
+            Location::Given,
+            Found::Bad {
+                line: Some(1),
+                flaw: Flaw::Damaged,
+            },
+        ),
         said(variable(), Found::Empty),
         said(key_file(""), Found::Empty),
         said(key_file("/k"), Found::Empty),

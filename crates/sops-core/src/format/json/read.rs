@@ -30,7 +30,9 @@ pub(crate) fn read(text: &[u8]) -> Result<Vec<Mapping>> {
             .error("the file is a list, and sops needs an object")
             .advise(r#"wrap the list in an object: {"data": […]}"#)),
         Some(_) => Err(reader.error("a JSON file must start with {")),
-        None => Err(reader.error("the file is empty")),
+        None => Err(reader
+            .error("the file is empty")
+            .advise("write an empty object, {}, at least")),
     }
 }
 

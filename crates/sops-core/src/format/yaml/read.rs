@@ -38,10 +38,10 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Tree> {
         why.at_line(error.line)
     })?;
     if documents.is_empty() && !text.is_empty() {
-        return Err(Error::new(
-            ErrorKind::Syntax,
-            "the file holds no YAML document",
-        ));
+        return Err(
+            Error::new(ErrorKind::Syntax, "the file holds no YAML document")
+                .advise("write an empty mapping, {}, at least"),
+        );
     }
     let mut budget = limits::NODES;
     let mut expansion = limits::EXPANSION;
