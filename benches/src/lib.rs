@@ -170,15 +170,8 @@ mod tests {
 
     #[test]
     fn what_is_encrypted_can_be_decrypted() {
-        let formats = [
-            Format::Yaml,
-            Format::Json,
-            Format::Dotenv,
-            Format::Ini,
-            Format::Binary,
-        ];
         let shapes = [Shape::Sections, Shape::Flat, Shape::List, Shape::Commented];
-        for format in formats {
+        for format in Format::ALL {
             for shape in shapes {
                 if format == Format::Ini && shape != Shape::Sections {
                     continue;

@@ -25,16 +25,9 @@ enum Verdict {
 /// `plain` byte for byte, `as.json` likewise, what sops refuses refused.
 #[test]
 fn every_case_is_decrypted_as_by_sops() {
-    let formats = [
-        Format::Yaml,
-        Format::Json,
-        Format::Dotenv,
-        Format::Ini,
-        Format::Binary,
-    ];
     let (mut equal, mut refused, mut exceptions) = (0, 0, 0);
     let mut wrong = Vec::new();
-    for case in formats.into_iter().flat_map(Case::all) {
+    for case in Format::ALL.into_iter().flat_map(Case::all) {
         match judge(&case) {
             Ok(Verdict::Equal) => equal += 1,
             Ok(Verdict::Refused) => refused += 1,
