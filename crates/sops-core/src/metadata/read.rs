@@ -22,7 +22,7 @@ impl Metadata {
     ///
     /// # let file = std::fs::read("examples/secret.enc.yaml")?;
     /// let document = Document::parse(&file, Format::Yaml)?;
-    /// let block = document.metadata().to_mapping(true);
+    /// let block = document.metadata().to_mapping();
     /// assert!(block.get("lastmodified").is_some());
     /// assert_eq!(Metadata::from_mapping(&block)?, *document.metadata());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
