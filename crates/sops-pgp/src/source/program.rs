@@ -52,7 +52,7 @@ impl Program {
             });
             return None;
         }
-        let may_ask = attempt.callbacks.prompt.is_some();
+        let may_ask = attempt.callbacks.prompt.is_given();
         match self.gpg.as_ref().ok()?.decrypt(attempt.armored, may_ask) {
             Ok(data) => {
                 self.note(Found::Usable {
