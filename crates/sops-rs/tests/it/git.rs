@@ -290,7 +290,9 @@ fn a_version_that_cannot_be_opened_leaves_ours_as_it_is() {
                 repository.0.write(name, &good);
             }
             match text {
-                Some(text) => repository.0.write(bad, text),
+                Some(text) => {
+                    repository.0.write(bad, text);
+                }
                 None => fs::remove_file(repository.0.path().join(bad)).unwrap(),
             }
             let before = fs::read(repository.0.path().join("ours.yaml")).ok();
