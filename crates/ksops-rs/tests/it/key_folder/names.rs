@@ -35,7 +35,7 @@ struct Clouds {
 impl Clouds {
     fn new() -> Self {
         let vault = Fake::start(crate::fake::vault);
-        let google = Fake::start(|asked| match asked.line.contains("/token") {
+        let google = Fake::start(|asked| match asked.target.contains("/token") {
             true => {
                 let body = serde_json::json!({"access_token": "t0k3n", "expires_in": 3600});
                 (200, body, "renewed".into())
@@ -281,7 +281,7 @@ fn what_the_environment_has_counts_for_no_project_unless_it_is_lent() {
 #[cfg(feature = "azure")]
 #[test]
 fn the_same_for_azure() {
-    let asked = |_: &crate::fake::Asked| (502, serde_json::Value::Null, "vault".to_owned());
+    let asked = |_: &testkit::fake::Got| (502, serde_json::Value::Null, "vault".to_owned());
     let proxy = Fake::start(asked);
     let mut pod = Pod::new();
     let file = fs::read_to_string(pod.path("app/POD.enc.yaml")).unwrap();
