@@ -177,7 +177,7 @@ fn managed_identities() {
 #[test]
 fn one_s_own_choice_of_credentials() {
     let folder = Folder::new();
-    let token = folder.file("token", "t");
+    let token = folder.write("token", "t");
     let world = World::of_token("t");
     let all = [
         ("AZURE_TENANT_ID", TENANT),
