@@ -132,10 +132,10 @@ fn chart(
     below: &Path,
 ) -> Option<Chart> {
     let text = |node, field: &str| {
-        let text = yaml::field(document, node, field).and_then(|node| yaml::text(document, node));
+        let text = named(document, node, field).and_then(|node| yaml::text(document, node));
         text.filter(|text| !text.is_empty())
     };
-    let globals = yaml::field(document, top, "helmGlobals");
+    let globals = named(document, top, "helmGlobals");
     let global = |field| globals.and_then(|globals| text(globals, field));
     let repo = text(item, fields.repo)?;
     let name = text(item, fields.name).filter(|name| is_plain(name))?;
@@ -186,12 +186,17 @@ fn home_folder(named: &str) -> Option<PathBuf> {
     (!home.as_os_str().is_empty()).then_some(home)
 }
 
+/// A field as kustomize finds it; the last one where there are several.
+fn named(document: &Document<'_>, mapping: NodeId, field: &str) -> Option<NodeId> {
+    yaml::fields_in_any_case(document, mapping, field).pop()
+}
+
 fn items<'a>(
     document: &'a Document<'_>,
     top: NodeId,
     field: &str,
 ) -> impl Iterator<Item = NodeId> + use<'a> {
-    let list = yaml::field(document, top, field);
+    let list = named(document, top, field);
     let items = list.and_then(|list| match &document.node(document.follow(list)).kind {
         Kind::Sequence { items, .. } => Some(items.iter().copied()),
         _ => None,

@@ -61,6 +61,15 @@ fn they_are_beside_the_kustomizations_that_fetch() {
 }
 
 #[test]
+fn fields_may_be_written_in_any_case() {
+    let other = CHART.replace("helmCharts", "HelmCharts");
+    let other = other.replace("repo", "Repo");
+    let usual = fetched(&[("app", CHART)], |_| {});
+    assert_eq!(usual.len(), 1);
+    assert_eq!(fetched(&[("app", &other)], |_| {}), usual);
+}
+
+#[test]
 fn nothing_is_fetched_for_charts_that_are_there() {
     assert!(fetched(&[("app", "helmCharts:\n- name: x\n")], |_| {}).is_empty());
     let there = |root: &Path| fs::create_dir_all(root.join("app/charts/x")).unwrap();
