@@ -5,9 +5,11 @@
 //! Ordinary tests include this file, and run the same checks on saved inputs.
 
 mod added;
+mod arguments;
 mod block;
 mod config;
 mod file;
+mod merge;
 mod pgp;
 mod plugin;
 mod same;
@@ -18,9 +20,11 @@ use std::sync::OnceLock;
 use sops_core::Keyring;
 
 pub use added::added;
+pub use arguments::arguments;
 pub use block::{identities, metadata, sealed, wrapped_key};
 pub use config::config;
 pub use file::{binary, dotenv, ini, json, yaml};
+pub use merge::merge;
 pub use pgp::{keybox, pgp_message, private_key};
 pub use plugin::{env_file, generator, resource_list, secret};
 pub use text::{deserializer, go_yaml};
@@ -50,6 +54,8 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("keybox", keybox),
     ("private_key", private_key),
     ("added", added),
+    ("arguments", arguments),
+    ("merge", merge),
 ];
 
 const RECIPIENT: &str = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";

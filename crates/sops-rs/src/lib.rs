@@ -12,6 +12,7 @@ mod changed;
 mod check;
 mod child;
 pub mod cmd;
+mod command_line;
 pub mod completion;
 mod config;
 mod creation;
@@ -24,7 +25,7 @@ mod help;
 mod input;
 #[cfg(feature = "keyservice")]
 mod keyservice;
-mod merge;
+pub mod merge;
 pub mod messages;
 mod output;
 mod pipe;
@@ -46,6 +47,7 @@ use args::{
     parse::{self, Wrong},
 };
 use cmd::{COMMANDS, Command};
+pub use command_line::CommandLine;
 pub use error::{Error, Result};
 pub use process::{Lookup, Process};
 pub use session::Opening;

@@ -18,19 +18,21 @@ use sops_core::{
 };
 use zeroize::Zeroizing;
 
-pub(crate) use values::Side;
+pub use values::Side;
 
 /// A version of a file that was opened.
-pub(crate) struct Version<'a> {
+pub struct Version<'a> {
     pub(crate) bytes: &'a [u8],
     pub(crate) document: Document<Editing>,
 }
 
 impl<'a> Version<'a> {
+    /// Opens a version with the keys of a keyring, and verifies its MAC.
+    ///
     /// # Errors
     ///
     /// Those of [`Document::parse`] and [`Document::edit`].
-    pub(crate) fn open(bytes: &'a [u8], format: Format, keyring: &Keyring) -> Result<Self> {
+    pub fn open(bytes: &'a [u8], format: Format, keyring: &Keyring) -> Result<Self> {
         let document = Document::parse(bytes, format)?.edit(keyring)?;
         Ok(Version { bytes, document })
     }
@@ -48,23 +50,50 @@ impl<'a> Version<'a> {
 }
 
 /// What came of a merge.
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// One version, with a MAC of its own.
     Clean(Vec<u8>),
     /// The key paths of the conflicts, and a file with both sides between
     /// markers; where the other halves are deleted, `ours` is left.
-    Conflicts { paths: Vec<String>, marked: Vec<u8> },
+    Conflicts {
+        /// The key path of each, in the order of the file.
+        paths: Vec<String>,
+        /// The file with its markers.
+        marked: Vec<u8>,
+    },
     /// It cannot be said what the file should be: the reason.
     Undecided(String),
 }
 
-/// Merges; what conflicts is decided for a side where one is given.
+/// Merges; what conflicts is decided for a side where one is given. `base` is
+/// `None` where both sides made the file.
+///
+/// ```
+/// use sops_core::{Document, EncryptOptions, Format, Keyring, Timestamp, keys::Recipient};
+/// use sops_rs::merge::{Outcome, Version, merge};
+///
+/// # fn main() -> sops_core::Result<()> {
+/// let mut keyring = Keyring::new();
+/// let _ = keyring.add_identities(
+///     "AGE-SECRET-KEY-1XT77XPGU6Z73K4ZYRMSZXG2HXL95DHPDNTS6Q9VVVP2ZZXPZ3J6QTHA59Y",
+/// );
+/// let to = "age1a7zz5jawu8m8mxzqtue0wp7jtgpqvvg4pqnm260y694ygszaheqqeetzuc";
+/// let options = EncryptOptions::new([Recipient::age(to)]);
+/// let file = Document::parse_plain(b"a: 1\n", Format::Yaml)?.encrypt(&options, &keyring)?;
+///
+/// let open = || Version::open(&file, Format::Yaml, &keyring);
+/// let now = Timestamp::parse_rfc3339("2026-11-25T00:00:00Z").unwrap();
+/// let merged = merge(Some(&open()?), &open()?, &open()?, &keyring, None, now)?;
+/// assert!(matches!(merged, Outcome::Clean(same) if same == file));
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 ///
 /// Where the data key cannot be wrapped for a recipient, or the format cannot
 /// hold the result.
-pub(crate) fn merge(
+pub fn merge(
     base: Option<&Version<'_>>,
     ours: &Version<'_>,
     theirs: &Version<'_>,

@@ -38,6 +38,20 @@ impl Given {
         }
     }
 
+    /// Each option with its value as a text, as often as it stands.
+    pub(crate) fn options(&self) -> Vec<(&'static str, OsString)> {
+        let texts = |value: &Value| match value {
+            Value::Switch(on) => vec![on.to_string().into()],
+            Value::Number(number) => vec![number.to_string().into()],
+            Value::Text(text) => vec![text.clone()],
+            Value::Texts(texts) => texts.clone(),
+        };
+        let options = self.values.iter();
+        options
+            .flat_map(|(name, value)| texts(value).into_iter().map(|text| (*name, text)))
+            .collect()
+    }
+
     fn get(&self, flag: &Flag) -> Option<&Value> {
         let mut values = self.values.iter();
         values

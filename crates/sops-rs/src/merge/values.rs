@@ -7,8 +7,10 @@ use sops_core::tree::{Comment, Mapping, MappingItem, Text, Tree, Value};
 
 /// Who wins where both sides changed the same value in different ways.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Side {
+pub enum Side {
+    /// The version that the other is merged into.
     Ours,
+    /// The version that is merged.
     Theirs,
 }
 
