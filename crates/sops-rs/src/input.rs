@@ -131,7 +131,7 @@ impl Input {
     }
 
     /// Says what the file is, where it can be told.
-    fn unreadable(&self, bytes: &[u8], mut error: Error) -> Error {
+    pub(crate) fn unreadable(&self, bytes: &[u8], mut error: Error) -> Error {
         if let Some(foreign) = Foreign::recognise(bytes) {
             return self.foreign(error, foreign);
         }

@@ -93,16 +93,15 @@ fn end(session: &mut Session<'_, '_>, report: &Report, form: Form) -> Result<()>
         Error::new(format!("{found}; {looked}")).of_kind("findings")
     } else {
         let count = counted(report.failed.len(), "thing");
-        let mut error = Error::new(format!("{count} could not be checked; {found}; {looked}"))
+        // In the other forms they stand in the report.
+        let failed = match form {
+            Form::Text => report.failed.clone(),
+            _ => Vec::new(),
+        };
+        let headline = format!("{count} could not be checked; {found}; {looked}");
+        Error::several(headline, failed)
             .with_exit_code(exit::UNCHECKED)
-            .of_kind("unchecked");
-        for failed in &report.failed {
-            // In the other forms they stand in the report.
-            if form == Form::Text {
-                error = error.because(failed.to_string());
-            }
-        }
-        error
+            .of_kind("unchecked")
     };
     for kind in report.kinds() {
         error = error.advise(format!("{}: {}", kind.id(), kind.advice()));

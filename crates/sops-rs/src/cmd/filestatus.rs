@@ -28,5 +28,6 @@ pub(crate) fn command(session: &mut Session<'_, '_>, given: &Given) -> Result<()
 fn status(session: &mut Session<'_, '_>, input: &Input) -> Result<bool> {
     session.config()?;
     let bytes = input.read(session)?;
-    is_encrypted(&bytes, input.format).map_err(|error| input.error(session, error))
+    is_encrypted(&bytes, input.format)
+        .map_err(|error| input.unreadable(&bytes, input.error(session, error)))
 }

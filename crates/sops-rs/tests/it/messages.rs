@@ -51,6 +51,7 @@ const LINES: &[&str] = &[
     "decrypt --output-type dotenv e.yaml",
     "decrypt e.yaml --output no/such/folder",
     "filestatus bad.yaml",
+    "filestatus conflict.yaml",
     "filestatus",
     // Encrypting.
     "encrypt --age A e.yaml",
