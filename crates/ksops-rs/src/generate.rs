@@ -217,18 +217,20 @@ fn assemble<'a>(
     }
     for entry in &source.envs {
         let place = format!("{}: {}", entry.place, quoted(&entry.path));
+        let outline = files.outline(entry)?;
         let mut noted = Vec::new();
         let variables = variables::read(
             files.text(entry)?,
-            files.outline(entry)?,
+            outline,
             &|what| format!("{place}: {what}"),
             &mut noted,
         )?;
         warnings.extend(noted.iter().map(|warning| format!("{name}: {warning}")));
         take(entry, variables.values().map(|value| value.len()).sum())?;
         for (key, value) in variables {
-            if value.is_empty() && secret.has(&key) {
-                return Err(blanked(&place, &key));
+            let is_uncovered = value.is_empty() || outline.has_clear();
+            if is_uncovered && secret.has(&key) {
+                return Err(replaced(&place, &key, value.is_empty()));
             }
             secret.add_variable(key, value);
         }
@@ -236,13 +238,21 @@ fn assemble<'a>(
     Ok(secret)
 }
 
-/// A variable without a value takes no other file's place.
-fn blanked(place: &str, key: &str) -> Error {
+/// A variable takes no other file's place that may have been put there without
+/// a key.
+fn replaced(place: &str, key: &str, is_empty: bool) -> Error {
+    let (what, why) = match is_empty {
+        true => ("is empty, and", "an empty value can be added without a key"),
+        false => (
+            "is in a file with values in clear, and",
+            "a value in clear can be put under another name without a key",
+        ),
+    };
     Error::new(format!(
-        "{place}: the variable {} is empty, and a file before this one gives the Secret that key",
+        "{place}: the variable {} {what} a file before this one gives the Secret that key",
         quoted(key)
     ))
-    .because("an empty value can be added without a key, and the last file counts")
+    .because(format!("{why}, and the last file counts"))
     .advise("take it out of one of the two files")
 }
 

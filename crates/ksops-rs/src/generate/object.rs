@@ -47,21 +47,26 @@ fn entries_of<'a>(object: &'a Mapping, name: &str) -> Vec<(&'a Text, &'a Value)>
 
 /// Finds a key that a mapping has more than once when what `<<` takes over is
 /// counted, with a value among them that says nothing, or whatever they are.
-/// Such a value can be added without a key, and may win.
+/// Such a value can be added without a key, and may win. So may a part of a
+/// mapping that was cut in two between values in clear.
 pub(super) fn merged_twice(document: &Document<impl Readable>, any: bool) -> Option<String> {
+    let weak = |value: &Value| {
+        let is_whole = !matches!(value, Value::Mapping(_) | Value::List(_));
+        any || is_nothing(value) || (!is_whole && document.has_clear_values())
+    };
     document
         .tree()
         .iter()
-        .find_map(|mapping| twice(mapping, any))
+        .find_map(|mapping| twice(mapping, &weak))
 }
 
-fn twice(mapping: &Mapping, any: bool) -> Option<String> {
+fn twice(mapping: &Mapping, weak: &dyn Fn(&Value) -> bool) -> Option<String> {
     if mapping.get(MERGE).is_some() {
         let mut known: HashMap<&[u8], bool> = HashMap::new();
         for (key, value) in entries(mapping) {
-            let is_nothing = any || is_nothing(value);
-            if let Some(earlier) = known.insert(key.as_bytes(), is_nothing)
-                && (earlier || is_nothing)
+            let is_weak = weak(value);
+            if let Some(earlier) = known.insert(key.as_bytes(), is_weak)
+                && (earlier || is_weak)
             {
                 return Some(shown(key));
             }
@@ -69,13 +74,13 @@ fn twice(mapping: &Mapping, any: bool) -> Option<String> {
     }
     mapping
         .entries()
-        .find_map(|(_, value)| twice_in(value, any))
+        .find_map(|(_, value)| twice_in(value, weak))
 }
 
-fn twice_in(value: &Value, any: bool) -> Option<String> {
+fn twice_in(value: &Value, weak: &dyn Fn(&Value) -> bool) -> Option<String> {
     match value {
-        Value::Mapping(mapping) => twice(mapping, any),
-        Value::List(list) => list.values().find_map(|value| twice_in(value, any)),
+        Value::Mapping(mapping) => twice(mapping, weak),
+        Value::List(list) => list.values().find_map(|value| twice_in(value, weak)),
         _ => None,
     }
 }
@@ -147,28 +152,51 @@ pub(super) fn annotated(document: &Document<impl Readable>, name: &str) -> Tree 
 }
 
 fn annotate(object: &mut Mapping, name: &str) {
-    if object.get("kind").is_none() {
+    let Some(kind) = object.get("kind") else {
         return;
-    }
-    if let Some(Value::List(list)) = entry(object, "items") {
+    };
+    let is_list = matches!(kind, Value::String(kind) if kind.as_bytes().ends_with(b"List"));
+    if is_list && let Some(Value::List(list)) = entry(object, "items") {
         for item in &mut list.items {
             if let ListItem::Value(Value::Mapping(object)) = item {
-                annotate(object, name);
+                annotate_item(object, name);
             }
         }
         return;
     }
-    if let Some(metadata) = mapping(object, "metadata")
-        && let Some(annotations) = mapping(metadata, "annotations")
-    {
-        annotations.push(name, "true");
+    mark(object, name);
+}
+
+/// An item of a list needs no kind of its own.
+fn annotate_item(object: &mut Mapping, name: &str) {
+    match object.get("kind") {
+        Some(_) => annotate(object, name),
+        None => mark(object, name),
     }
 }
 
-/// The mapping under a key, made where there is none; `None` where something
-/// else is there.
+fn mark(object: &mut Mapping, name: &str) {
+    if let Some(metadata) = mapping(object, "metadata")
+        && let Some(annotations) = mapping(metadata, "annotations")
+    {
+        match entry(annotations, name) {
+            Some(value) => *value = "true".into(),
+            None => annotations.push(name, "true"),
+        }
+    }
+}
+
+/// The mapping under a key, where there is none the one that is taken over
+/// under `<<`, else a new one; `None` where something else is there.
 fn mapping<'a>(object: &'a mut Mapping, key: &str) -> Option<&'a mut Mapping> {
     if object.get(key).is_none() {
+        let is_merged = |merged: &Value| merged.as_mapping().is_some_and(|m| m.get(key).is_some());
+        if object.get(MERGE).is_some_and(is_merged) {
+            let Value::Mapping(merged) = entry(object, MERGE)? else {
+                return None;
+            };
+            return mapping(merged, key);
+        }
         object.push(key, Mapping::default());
     }
     match entry(object, key)? {

@@ -78,6 +78,11 @@ impl Outline {
             has_clear: document.has_clear_values(),
         }
     }
+
+    /// Whether any value of the file is in clear.
+    pub(super) fn has_clear(&self) -> bool {
+        matches!(self, Outline::Entries { has_clear, .. } if *has_clear)
+    }
 }
 
 /// Values by name.

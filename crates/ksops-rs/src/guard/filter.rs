@@ -14,6 +14,9 @@ const IPPROTO_MPTCP: u64 = 262;
 const IPPROTO_SMC: u64 = 256;
 const AF_SMC: u64 = 43;
 
+/// A message with this flag connects, and no rule about connecting is asked.
+const MSG_FASTOPEN: u64 = 0x2000_0000;
+
 /// The call `ioprio_set` for a process.
 const IOPRIO_WHO_PROCESS: u64 = 1;
 
@@ -61,6 +64,15 @@ fn program() -> Result<BpfProgram, Error> {
         libc::SYS_socket,
         vec![is(2, IPPROTO_MPTCP), is(2, IPPROTO_SMC), is(0, AF_SMC)],
     )?;
+    let fast_open = |arg| {
+        let masked = SeccompCmpOp::MaskedEq(MSG_FASTOPEN);
+        SeccompCondition::new(arg, Dword, masked, MSG_FASTOPEN)
+    };
+    refuse(libc::SYS_sendto, vec![fast_open(3)])?;
+    refuse(libc::SYS_sendmsg, vec![fast_open(2)])?;
+    refuse(libc::SYS_sendmmsg, vec![fast_open(3)])?;
+    // Landlock knows of binding to a port, and listening takes a free one.
+    refuse(libc::SYS_listen, Vec::new())?;
     // It makes sockets too. And the kernel's keyrings are the user's, whatever
     // process asks.
     for call in [

@@ -240,9 +240,32 @@ fn what_is_taken_over_blanks_nothing() {
     insta::assert_snapshot!(refused(run(&format!("{head}{}", blanked[0]), files)));
 }
 
+/// A value in clear may be put elsewhere in its file, so that a mapping is cut
+/// in two, of which a reader takes one.
+#[test]
+fn what_is_taken_over_is_not_cut_in_two() {
+    let key = Key::new();
+    let world = World::with_plugin(&key);
+    world.write("app/gen.yaml", "secretFrom: [{files: [s.yaml]}]\n");
+    let run = |rule: &str, text: &str| {
+        world.encrypt("app/s.yaml", &[&key], rule, text);
+        program(&world.path("app"))
+            .var("SOPS_AGE_KEY_FILE", world.path("age.agekey"))
+            .arg("gen.yaml")
+            .run()
+    };
+    let cut = "db:\n  <<: {conn: {password: hunter2}}\n  conn: {host: h}\n";
+    assert!(refused(run("^password$", cut)).contains("`<<`"));
+    // Where nothing is in clear nothing can be moved: each has its own place
+    // in what is authenticated.
+    assert_eq!(run(".", cut).code, 0);
+    let defaults = "db:\n  <<: {password: hunter2, host: h}\n  host: i\n";
+    assert_eq!(run("^password$", defaults).code, 0);
+}
+
 /// Of several files of one Secret the last one counts.
 #[test]
-fn an_empty_variable_blanks_no_other_file() {
+fn a_variable_that_is_not_covered_takes_no_other_files_place() {
     let key = Key::new();
     let world = World::with_plugin(&key);
     world.encrypt("app/a.env", &[&key], ".", "PASSWORD=hunter2\n");
@@ -269,10 +292,23 @@ fn an_empty_variable_blanks_no_other_file() {
       an empty value can be added without a key, and the last file counts
     take it out of one of the two files
     "#);
+    // A value in clear may have had another name.
+    world.encrypt("app/d.env", &[&key], "^TOKEN$", "TOKEN=x\nPASSWORD=evil\n");
+    for replaced in [
+        "envs: [a.env, d.env]",
+        "files: [PASSWORD=a.env], envs: [d.env]",
+        "binaryFiles: [PASSWORD=a.env], envs: [d.env]",
+    ] {
+        let error = refused(run(replaced));
+        assert!(error.contains("with values in clear"), "{error}");
+    }
+    insta::assert_snapshot!(refused(run("envs: [a.env, d.env]")), @"");
     for good in [
         "envs: [b.env, a.env]",
         "envs: [a.env, c.env]",
         "envs: [b.env]",
+        "envs: [d.env, a.env]",
+        "envs: [d.env]",
     ] {
         assert_eq!(run(good).code, 0, "{good}");
     }

@@ -171,6 +171,22 @@ stringData:
     // A key that is there makes no difference.
     assert_eq!(render(&world, &[placeholders]).stdout, run.stdout);
 
+    // Every object is marked, whatever it holds, and once.
+    let objects = "kind: Bundle
+metadata: {name: a}
+items: []
+---
+kind: SecretList
+items:
+- metadata: {name: b, annotations: {ksops-rs/placeholder: \"false\"}}
+- kind: Secret
+  <<: {metadata: {name: c}}
+";
+    world.encrypt("app/app.enc.yaml", &[&key], SECRETS, objects);
+    world.write("app/generator.yaml", GENERATOR);
+    let text = render(&world, &[placeholders]).stdout;
+    insta::assert_snapshot!(String::from_utf8_lossy(&text), @"");
+
     let run = render(&world, &[placeholders, ARGO]);
     assert_eq!((run.code, run.text()), (1, ""));
     assert!(run.stderr.contains("the cluster would get placeholders"));

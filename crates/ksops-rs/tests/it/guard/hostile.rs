@@ -382,6 +382,15 @@ fn ports() {
         )
     };
     server.is_kept_out(&connect(0));
+    // TCP Fast Open, which connects as it sends: as `sendto` and as `sendmsg`.
+    if fs::read_to_string("/proc/sys/net/ipv4/tcp_fastopen").is_ok_and(|on| on.trim() != "0") {
+        server.is_kept_out(&format!(
+            "perl -MSocket -e 'socket(S, PF_INET, SOCK_STREAM, 0) or exit 2; send(S, \"x\", 0x20000000, sockaddr_in({port}, inet_aton(\"127.0.0.1\"))) or exit 1'"
+        ));
+    }
+    server.is_kept_out(
+        "perl -MSocket -e 'socket(S, PF_INET, SOCK_STREAM, 0) or exit 2; listen(S, 1) or exit 1'",
+    );
     // MPTCP, which falls back to TCP.
     if fs::read_to_string("/proc/sys/net/mptcp/enabled").is_ok_and(|on| on.trim() == "1") {
         server.is_kept_out(&connect(262));

@@ -141,7 +141,7 @@ fn profiles() {
     role R1 (by the access key in profile base)
     role R2 (by role R1 (by the access key in profile base))
     role R3 (by the access key in profile self)
-    role R4 (by role R5 (by the role of this machine (instance metadata)))
+    error: no credentials: profile round leads round in a circle
     the access key in AWS_ACCESS_KEY_ID
     error: no credentials: AWS_ACCESS_KEY_ID is not set, which the profile names
     role R7 (by the role of this machine (instance metadata))
