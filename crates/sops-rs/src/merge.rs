@@ -244,14 +244,20 @@ impl Versions<'_, '_> {
             &self.ours.groups(),
             &self.theirs.groups(),
         );
+        // Each side may have removed whom the other kept.
+        let is_whole = |groups: &recipients::Groups| groups.iter().all(|group| !group.is_empty());
         match (differ, groups, side) {
-            (None, Some(groups), _) => Ok(Settings { groups, of: None }),
+            (None, Some(groups), side) if side.is_none() || is_whole(&groups) => {
+                Ok(Settings { groups, of: None })
+            }
             (_, groups, Some(side)) => Ok(Settings {
-                groups: groups.unwrap_or_else(|| self.of(side).groups()),
+                groups: groups
+                    .filter(is_whole)
+                    .unwrap_or_else(|| self.of(side).groups()),
                 of: Some(side),
             }),
             (Some(reason), _, None) => Err(reason),
-            (None, None, None) => Err("the sides have another number of key groups".into()),
+            (None, _, None) => Err("the sides have another number of key groups".into()),
         }
     }
 
@@ -288,8 +294,7 @@ impl Versions<'_, '_> {
             result.set_mac_only_encrypted(metadata.mac_only_encrypted);
             result.set_shamir_threshold(metadata.shamir_threshold);
         }
-        let mut groups = settings.groups;
-        result.set_key_groups(groups.clone());
+        result.set_key_groups(settings.groups);
         result.set_tree(tree);
         self.adopt(&mut result)?;
         let known = [self.ours.groups(), self.theirs.groups()];
@@ -302,19 +307,12 @@ impl Versions<'_, '_> {
                 Some(Side::Theirs) => !knows(&known[1]),
             }
         });
-        let newcomers: Vec<_> = newcomers
-            .map(|wanted| (wanted.position.group, wanted.recipient))
-            .collect();
+        let newcomers: Vec<_> = newcomers.map(|wanted| wanted.recipient).collect();
         if !newcomers.is_empty() {
-            if side.is_none() {
+            let Some(side) = side else {
                 return Ok(Err(newcomers_named(&newcomers)));
-            }
-            for (group, who) in &newcomers {
-                if let Some(group) = groups.get_mut(*group) {
-                    group.retain(|known| known != who);
-                }
-            }
-            result.set_key_groups(groups);
+            };
+            result.set_key_groups(self.of(side).groups());
             self.adopt(&mut result)?;
         }
         result.wrap(keyring)?;
@@ -327,13 +325,19 @@ impl Versions<'_, '_> {
     }
 }
 
-fn newcomers_named(newcomers: &[(usize, Recipient)]) -> String {
-    let names: Vec<_> = newcomers
+fn newcomers_named(newcomers: &[Recipient]) -> String {
+    let mut names: Vec<_> = newcomers
         .iter()
-        .map(|(_, who)| shorten(&who.to_string()))
+        .map(|who| shorten(&who.to_string()))
         .collect();
+    names.sort_unstable();
+    names.dedup();
+    let noun = match names.len() {
+        1 => "recipient",
+        _ => "recipients",
+    };
     format!(
-        "one side alone has the recipient {}, and would get a data key that the other side made",
+        "one side alone has the {noun} {}, and would get a data key that the other side made",
         names.join(", ")
     )
 }

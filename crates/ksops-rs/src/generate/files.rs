@@ -286,6 +286,14 @@ fn decrypted(
     let any = only_encrypted && document.has_clear_values();
     refuse_shadowed(&place, document, any)?;
     refuse_merged_twice(&place, document, any)?;
+    if object::left_out(document, any) {
+        return Err(Error::new(format!(
+            "{place}: the annotation {} has a value that the MAC does not cover",
+            object::LEFT_OUT
+        ))
+        .because("it can be added without a key, and kustomize leaves out each resource that has it, whatever its value")
+        .advise("take it out, or give it a value that the MAC covers (\"true\") if the resource is to be left out"));
+    }
     let format = document.format();
     let text = if is_marked {
         let tree = object::annotated(document, placeholder::MARK);

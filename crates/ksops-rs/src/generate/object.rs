@@ -37,6 +37,22 @@ pub(super) fn shadowed(document: &Document<impl Readable>, any: bool) -> Option<
     })
 }
 
+/// The annotation with which kustomize leaves a resource out, whatever the value.
+pub(super) const LEFT_OUT: &str = "config.kubernetes.io/local-config";
+
+/// Whether an object has [`LEFT_OUT`] with a value that says nothing, or any:
+/// with it anybody could take a Secret away.
+pub(super) fn left_out(document: &Document<impl Readable>, any: bool) -> bool {
+    objects(document.tree()).into_iter().any(|object| {
+        let metadata = entries_of(object, "metadata").into_iter();
+        let annotations = metadata.filter(|(key, _)| key.as_str() == Some("annotations"));
+        let mut annotations = annotations
+            .filter_map(|(_, value)| value.as_mapping())
+            .flat_map(entries);
+        annotations.any(|(key, value)| key.as_str() == Some(LEFT_OUT) && (any || is_nothing(value)))
+    })
+}
+
 /// The entries of all mappings of this name.
 fn entries_of<'a>(object: &'a Mapping, name: &str) -> Vec<(&'a Text, &'a Value)> {
     let named = entries(object).into_iter();

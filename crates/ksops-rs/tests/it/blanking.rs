@@ -240,6 +240,39 @@ fn what_is_taken_over_blanks_nothing() {
     insta::assert_snapshot!(refused(run(&format!("{head}{}", blanked[0]), files)));
 }
 
+/// kustomize leaves out what has this annotation, whatever its value.
+#[test]
+fn no_resource_is_taken_away() {
+    let key = Key::new();
+    let world = World::with_plugin(&key);
+    world.write("app/gen.yaml", "files: [s.yaml]\n");
+    let run = |metadata: &str| {
+        let secret = format!("kind: Secret\nmetadata: {metadata}\nstringData: {{a: hunter2}}\n");
+        world.encrypt("app/s.yaml", &[&key], crate::world::SECRETS, &secret);
+        program(&world.path("app"))
+            .var("SOPS_AGE_KEY_FILE", world.path("age.agekey"))
+            .arg("gen.yaml")
+            .run()
+    };
+    let name = "config.kubernetes.io/local-config";
+    for value in ["", "\"\"", "null", "{}"] {
+        refused(run(&format!(
+            "{{name: s, annotations: {{{name}: {value}}}}}"
+        )));
+    }
+    refused(run(&format!(
+        "{{name: s, <<: {{annotations: {{{name}: \"\"}}}}}}"
+    )));
+    insta::assert_snapshot!(refused(run(&format!("{{name: s, annotations: {{{name}: \"\"}}}}"))), @"");
+    // The author's own.
+    for good in [
+        "{name: s}".into(),
+        format!("{{name: s, annotations: {{{name}: \"true\"}}}}"),
+    ] {
+        assert_eq!(run(&good).code, 0, "{good}");
+    }
+}
+
 /// A value in clear may be put elsewhere in its file, so that a mapping is cut
 /// in two, of which a reader takes one.
 #[test]

@@ -127,7 +127,7 @@ fn the_token_goes_where_it_may() {
     refused: the file names URL, and VAULT_ADDR is not set
       set VAULT_ADDR on the repo-server to URL, if it is to be trusted with the token
     refused: the file names URL, which is not the server of VAULT_ADDR
-      if URL is to be trusted with your token, set SOPS_HC_VAULT_ALLOWLIST to URL, or to `all` for any server
+      see why the file names another server than VAULT_ADDR; SOPS_HC_VAULT_ALLOWLIST names servers that may be asked besides it
     refused: the file names URL, which is not the server of VAULT_ADDR
       if URL is to be trusted with your token, set SOPS_HC_VAULT_ALLOWLIST to URL, or to `all` for any server
     refused: SOPS_HC_VAULT_ALLOWLIST does not allow URL
