@@ -476,7 +476,6 @@ fn edit() {
         &[
             "e.yaml",
             "edit e.yaml --output-type yaml",
-            "edit e.yaml --output-type json",
             "--input-type yaml --output-type yaml e.yaml",
         ],
         "sh -c 'echo new: 1 >> \"$0\"'",
@@ -488,6 +487,11 @@ fn edit() {
             "--input-type yaml --output-type yaml new.yaml",
         ],
         "sh -c 'echo \"hello: world\" > \"$0\"'",
+    );
+    // Text that is no JSON would have sops wait for a key.
+    with(
+        &["edit e.yaml --output-type json"],
+        "sh -c 'echo \"{\\\"new\\\": 1}\" > \"$0\"'",
     );
     with(&["edit e.yaml", "new.yaml"], "false");
     with(&["edit e.yaml"], "no-such-program-here");
