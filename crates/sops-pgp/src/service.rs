@@ -110,7 +110,7 @@ impl Pgp {
     ///
     /// let mut pgp = Pgp::default();
     /// let found = pgp.add_keys(b"no key at all");
-    /// assert!(found.to_string().starts_with("not used: "), "{found}");
+    /// assert!(found.to_string().starts_with("not an OpenPGP key"), "{found}");
     /// ```
     #[must_use = "it says whether the bytes hold a private key"]
     pub fn add_keys(&mut self, keys: impl AsRef<[u8]>) -> Found {
