@@ -133,9 +133,12 @@ pub fn merge(
         Document::parse(&file, result.format())?.edit_with(result.data_key().clone())?;
     other.set_tree(versions.trees(Side::Theirs).tree);
     let other = other.finish(&finish)?;
+    let (Ok(ours), Ok(theirs)) = (str::from_utf8(&file), str::from_utf8(&other)) else {
+        return Ok(Outcome::Undecided(NOT_UTF8.into()));
+    };
     Ok(Outcome::Conflicts {
         paths: merged.conflicts,
-        marked: marked_file(&file, &other, result.format())?,
+        marked: marked_file(ours, theirs, result.format())?,
     })
 }
 
@@ -177,10 +180,10 @@ impl ByHand {
         result.set_tree(versions.trees(Side::Theirs).tree);
         let theirs = result.to_bytes(format, style)?;
         result.set_tree(tree);
-        let text = marked(
-            &String::from_utf8_lossy(&ours),
-            &String::from_utf8_lossy(&theirs),
-        );
+        let (Ok(ours), Ok(theirs)) = (str::from_utf8(&ours), str::from_utf8(&theirs)) else {
+            return Ok(Err(NOT_UTF8.into()));
+        };
+        let text = marked(ours, theirs);
         Ok(Ok(ByHand {
             result,
             text: Zeroizing::new(text.into_bytes()),
@@ -353,6 +356,9 @@ fn written(result: &Document<Editing>, finish: &Finish) -> Result<Option<Vec<u8>
     Ok(same.then_some(file))
 }
 
+/// Lines are put between markers as texts.
+const NOT_UTF8: &str = "the file holds bytes that are not UTF-8, and its lines cannot be marked";
+
 const NOT_READ_BACK: &str = "what was merged would not read back the same";
 
 /// Settings of the file in which nothing can be merged.
@@ -445,12 +451,10 @@ fn adopt(result: &mut Document<Editing>, version: &Version<'_>) -> Result<()> {
 
 /// Both files in one, with markers around the lines that differ. Of the sops
 /// block there is one: that of `ours`.
-fn marked_file(ours: &[u8], theirs: &[u8], format: Format) -> Result<Vec<u8>> {
-    let ours = String::from_utf8_lossy(ours);
-    let theirs = String::from_utf8_lossy(theirs);
-    let (ours_mac, theirs_mac) = (mac(&ours, format)?, mac(&theirs, format)?);
+fn marked_file(ours: &str, theirs: &str, format: Format) -> Result<Vec<u8>> {
+    let (ours_mac, theirs_mac) = (mac(ours, format)?, mac(theirs, format)?);
     let theirs = theirs.replace(&theirs_mac, &ours_mac);
-    Ok(marked(&ours, &theirs).into_bytes())
+    Ok(marked(ours, &theirs).into_bytes())
 }
 
 /// Two texts in one, with markers around the lines that differ.

@@ -132,5 +132,6 @@ macro_rules! targets {
 
 targets! {
     yaml json dotenv ini binary sealed metadata wrapped_key identities generator resource_list
-    env_file secret go_yaml config deserializer pgp_message keybox private_key added
+    env_file secret go_yaml config deserializer pgp_message keybox private_key added arguments
+    merge
 }
