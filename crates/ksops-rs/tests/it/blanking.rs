@@ -263,7 +263,10 @@ fn no_resource_is_taken_away() {
     refused(run(&format!(
         "{{name: s, <<: {{annotations: {{{name}: \"\"}}}}}}"
     )));
-    insta::assert_snapshot!(refused(run(&format!("{{name: s, annotations: {{{name}: \"\"}}}}"))), @"");
+    insta::assert_snapshot!(
+        "left_out",
+        refused(run(&format!("{{name: s, annotations: {{{name}: \"\"}}}}")))
+    );
     // The author's own.
     for good in [
         "{name: s}".into(),
@@ -335,7 +338,7 @@ fn a_variable_that_is_not_covered_takes_no_other_files_place() {
         let error = refused(run(replaced));
         assert!(error.contains("with values in clear"), "{error}");
     }
-    insta::assert_snapshot!(refused(run("envs: [a.env, d.env]")), @"");
+    insta::assert_snapshot!("replaced_by_clear", refused(run("envs: [a.env, d.env]")));
     for good in [
         "envs: [b.env, a.env]",
         "envs: [a.env, c.env]",

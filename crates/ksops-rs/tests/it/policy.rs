@@ -185,7 +185,7 @@ items:
     world.encrypt("app/app.enc.yaml", &[&key], SECRETS, objects);
     world.write("app/generator.yaml", GENERATOR);
     let text = render(&world, &[placeholders]).stdout;
-    insta::assert_snapshot!(String::from_utf8_lossy(&text), @"");
+    insta::assert_snapshot!("every_object_is_marked", String::from_utf8_lossy(&text));
 
     let run = render(&world, &[placeholders, ARGO]);
     assert_eq!((run.code, run.text()), (1, ""));
