@@ -182,7 +182,7 @@ items:
 - kind: Secret
   <<: {metadata: {name: c}}
 ";
-    world.encrypt("app/app.enc.yaml", &[&key], SECRETS, objects);
+    world.encrypt("app/secret.enc.yaml", &[&key], SECRETS, objects);
     world.write("app/generator.yaml", GENERATOR);
     let text = render(&world, &[placeholders]).stdout;
     insta::assert_snapshot!("every_object_is_marked", String::from_utf8_lossy(&text));
