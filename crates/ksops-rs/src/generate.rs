@@ -218,6 +218,8 @@ fn assemble<'a>(
     for entry in &source.envs {
         let place = format!("{}: {}", entry.place, quoted(&entry.path));
         let outline = files.outline(entry)?;
+        // All of it is read, once for each mention.
+        take(entry, files.text(entry)?.len())?;
         let mut noted = Vec::new();
         let variables = variables::read(
             files.text(entry)?,
@@ -226,7 +228,6 @@ fn assemble<'a>(
             &mut noted,
         )?;
         warnings.extend(noted.iter().map(|warning| format!("{name}: {warning}")));
-        take(entry, variables.values().map(|value| value.len()).sum())?;
         for (key, value) in variables {
             let is_uncovered = value.is_empty() || outline.has_clear();
             if is_uncovered && secret.has(&key) {

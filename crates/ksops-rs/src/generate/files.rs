@@ -377,7 +377,7 @@ fn refuse_merged_twice(
         "{place}: the key {} stands beside a `<<` that has it too, and the MAC does not cover both values",
         quoted(&key)
     ))
-    .because("an empty value can be added without a key, and a reader takes one of the two")
+    .because("without a key an empty value can be added, and one in clear be moved, and a reader takes one of the two")
     .advise("take out the one that is not meant, or write the mapping without `<<`"))
 }
 

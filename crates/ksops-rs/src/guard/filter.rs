@@ -71,6 +71,9 @@ fn program() -> Result<BpfProgram, Error> {
     refuse(libc::SYS_sendto, vec![fast_open(3)])?;
     refuse(libc::SYS_sendmsg, vec![fast_open(2)])?;
     refuse(libc::SYS_sendmmsg, vec![fast_open(3)])?;
+    // What is opened and made in a folder whose path is known, by whomever.
+    refuse(libc::SYS_inotify_add_watch, Vec::new())?;
+    refuse(libc::SYS_fanotify_init, Vec::new())?;
     // Landlock knows of binding to a port, and listening takes a free one.
     refuse(libc::SYS_listen, Vec::new())?;
     // It makes sockets too. And the kernel's keyrings are the user's, whatever

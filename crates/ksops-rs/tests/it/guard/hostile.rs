@@ -363,6 +363,22 @@ fn abstract_sockets() {
     ));
 }
 
+/// What others open and make is nobody's business: 254 is the call
+/// `inotify_add_watch` on x86_64.
+#[test]
+fn watching_folders() {
+    let (Some(kubectl), Some(_)) = (kubectl(), landlock()) else {
+        return;
+    };
+    if std::env::consts::ARCH != "x86_64" {
+        return eprintln!("SKIPPED: the number of the system call is x86_64's");
+    }
+    let server = Server::new(&kubectl);
+    server.is_kept_out(
+        "perl -e '$fd = syscall(294, 0); $fd >= 0 or exit 2; $p = \"/\"; syscall(254, $fd, $p, 0x100) >= 0 or exit 1'",
+    );
+}
+
 /// The repo-server listens on a port of its own, and renders for whatever
 /// project a request names.
 #[test]
