@@ -461,9 +461,12 @@ fn marked_file(ours: &str, theirs: &str, format: Format) -> Result<Vec<u8>> {
 fn marked(ours: &str, theirs: &str) -> String {
     // Whoever wrote a branch must not choose how long we look for the smallest
     // difference; past this time it is a larger one that says the same.
+    // A line ends where git has it end: not at a carriage return alone.
+    let lines = |text| str::split_inclusive(text, '\n').collect::<Vec<_>>();
+    let (ours, theirs) = (lines(ours), lines(theirs));
     let diff = TextDiff::configure()
         .timeout(Duration::from_secs(3))
-        .diff_lines(ours, theirs);
+        .diff_slices(&ours, &theirs);
     let mut out = String::new();
     for operation in diff.ops() {
         let lines = |tag: ChangeTag| {
