@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use sops_core::{Document, ErrorKind, Format, Warning, WarningKind};
+use sops_core::{Document, ErrorKind, Format, Warning, WarningKind, tree::Mapping};
 use zeroize::Zeroizing;
 
 use super::{Context, Run, STYLE, object, placeholder, variables::Outline};
@@ -284,16 +284,10 @@ fn decrypted(
     let place = format!("{}: {}", entry.place, quoted(&entry.path));
     refuse_repeated(&place, document.warnings())?;
     let any = only_encrypted && document.has_clear_values();
-    refuse_shadowed(&place, document, any)?;
+    let objects = object::objects(document.tree());
+    refuse_shadowed(&place, &objects, any)?;
     refuse_merged_twice(&place, document, any)?;
-    if object::left_out(document, any) {
-        return Err(Error::new(format!(
-            "{place}: the annotation {} has a value that the MAC does not cover",
-            object::LEFT_OUT
-        ))
-        .because("it can be added without a key, and kustomize leaves out each resource that has it, whatever its value")
-        .advise("take it out, or give it a value that the MAC covers (\"true\") if the resource is to be left out"));
-    }
+    refuse_left_out(&place, &objects, any)?;
     let format = document.format();
     let text = if is_marked {
         let tree = object::annotated(document, placeholder::MARK);
@@ -317,12 +311,8 @@ fn decrypted(
 
 /// An entry of `stringData` wins over one of `data`: none that somebody
 /// without a key may have added.
-fn refuse_shadowed(
-    place: &str,
-    document: &Document<impl sops_core::Readable>,
-    any: bool,
-) -> Result<()> {
-    let Some(shadowed) = object::shadowed(document, any) else {
+fn refuse_shadowed(place: &str, objects: &[&Mapping], any: bool) -> Result<()> {
+    let Some(shadowed) = object::shadowed(objects, any) else {
         return Ok(());
     };
     let key = quoted(&shadowed.key);
@@ -338,6 +328,19 @@ fn refuse_shadowed(
     ))
     .because(why)
     .advise("take it out of stringData, or out of data"))
+}
+
+/// Nobody without a key takes a resource away.
+fn refuse_left_out(place: &str, objects: &[&Mapping], any: bool) -> Result<()> {
+    if !object::left_out(objects, any) {
+        return Ok(());
+    }
+    Err(Error::new(format!(
+        "{place}: the annotation {} has a value that the MAC does not cover",
+        object::LEFT_OUT
+    ))
+    .because("it can be added without a key, and kustomize leaves out each resource that has it, whatever its value")
+    .advise("take it out, or give it a value that the MAC covers (\"true\") if the resource is to be left out"))
 }
 
 /// Of a key that stands twice most readers take the last value: none that

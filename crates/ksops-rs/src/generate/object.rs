@@ -19,8 +19,8 @@ pub(super) struct Shadowed {
 /// Finds an entry of `stringData` that takes the place of one of `data`, in
 /// the API server, and is empty or whatever it is. Empty values can be added
 /// without a key, so that anybody could blank a secret.
-pub(super) fn shadowed(document: &Document<impl Readable>, any: bool) -> Option<Shadowed> {
-    objects(document.tree()).into_iter().find_map(|object| {
+pub(super) fn shadowed(objects: &[&Mapping], any: bool) -> Option<Shadowed> {
+    objects.iter().find_map(|object| {
         let mut texts = entries_of(object, "stringData");
         texts.retain(|(_, value)| any || is_nothing(value));
         if texts.is_empty() {
@@ -42,23 +42,24 @@ pub(super) const LEFT_OUT: &str = "config.kubernetes.io/local-config";
 
 /// Whether an object has [`LEFT_OUT`] with a value that says nothing, or any:
 /// with it anybody could take a Secret away.
-pub(super) fn left_out(document: &Document<impl Readable>, any: bool) -> bool {
-    objects(document.tree()).into_iter().any(|object| {
-        let metadata = entries_of(object, "metadata").into_iter();
-        let annotations = metadata.filter(|(key, _)| key.as_str() == Some("annotations"));
-        let mut annotations = annotations
-            .filter_map(|(_, value)| value.as_mapping())
-            .flat_map(entries);
-        annotations.any(|(key, value)| key.as_str() == Some(LEFT_OUT) && (any || is_nothing(value)))
-    })
+pub(super) fn left_out(objects: &[&Mapping], any: bool) -> bool {
+    let within = |mapping, name| named(mapping, name).into_iter();
+    let metadata = objects
+        .iter()
+        .flat_map(|object| within(object, "metadata").filter_map(Value::as_mapping));
+    metadata
+        .flat_map(|metadata| within(metadata, "annotations").filter_map(Value::as_mapping))
+        .flat_map(|annotations| within(annotations, LEFT_OUT))
+        .any(|value| any || is_nothing(value))
 }
 
 /// The entries of all mappings of this name.
 fn entries_of<'a>(object: &'a Mapping, name: &str) -> Vec<(&'a Text, &'a Value)> {
-    let named = entries(object).into_iter();
-    let named = named.filter(|(key, _)| key.as_str() == Some(name));
-    let mappings = named.filter_map(|(_, value)| value.as_mapping());
-    mappings.flat_map(entries).collect()
+    let mappings = named(object, name).into_iter();
+    mappings
+        .filter_map(Value::as_mapping)
+        .flat_map(entries)
+        .collect()
 }
 
 /// Finds a key that a mapping has more than once when what `<<` takes over is
@@ -103,22 +104,34 @@ fn twice_in(value: &Value, weak: &dyn Fn(&Value) -> bool) -> Option<String> {
 
 /// The entries of a mapping, and those that it takes over.
 fn entries(mapping: &Mapping) -> Vec<(&Text, &Value)> {
-    fn add<'a>(mapping: &'a Mapping, found: &mut Vec<(&'a Text, &'a Value)>) {
-        for (key, value) in mapping.entries() {
-            match value {
-                Value::Mapping(merged) if key.as_str() == Some(MERGE) => add(merged, found),
-                Value::List(merged) if key.as_str() == Some(MERGE) => {
-                    for merged in merged.values().filter_map(Value::as_mapping) {
-                        add(merged, found);
-                    }
+    let mut found = Vec::new();
+    for_each(mapping, &mut |key, value| found.push((key, value)));
+    found
+}
+
+/// The values of this name in a mapping, and in those that it takes over.
+fn named<'a>(mapping: &'a Mapping, name: &str) -> Vec<&'a Value> {
+    let mut found = Vec::new();
+    for_each(mapping, &mut |key, value| {
+        if key.as_str() == Some(name) {
+            found.push(value);
+        }
+    });
+    found
+}
+
+fn for_each<'a>(mapping: &'a Mapping, work: &mut dyn FnMut(&'a Text, &'a Value)) {
+    for (key, value) in mapping.entries() {
+        match value {
+            Value::Mapping(merged) if key.as_str() == Some(MERGE) => for_each(merged, work),
+            Value::List(merged) if key.as_str() == Some(MERGE) => {
+                for merged in merged.values().filter_map(Value::as_mapping) {
+                    for_each(merged, work);
                 }
-                _ => found.push((key, value)),
             }
+            _ => work(key, value),
         }
     }
-    let mut found = Vec::new();
-    add(mapping, &mut found);
-    found
 }
 
 /// Whether the MAC covers nothing of a value.
@@ -138,12 +151,13 @@ fn shown(key: &Text) -> String {
 
 /// The objects of a file, those of a `List` among them, as kustomize finds
 /// them.
-fn objects(tree: &[Mapping]) -> Vec<&Mapping> {
+pub(super) fn objects(tree: &[Mapping]) -> Vec<&Mapping> {
     fn add<'a>(object: &'a Mapping, found: &mut Vec<&'a Mapping>) {
         found.push(object);
-        let lists = entries(object).into_iter();
-        let lists = lists.filter(|(key, _)| key.as_str() == Some("items"));
-        for list in lists.filter_map(|(_, value)| value.as_list()) {
+        for list in named(object, "items")
+            .into_iter()
+            .filter_map(Value::as_list)
+        {
             for object in list.values().filter_map(Value::as_mapping) {
                 add(object, found);
             }
